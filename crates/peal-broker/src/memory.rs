@@ -1,0 +1,3 @@
+//! (the memory broker is being written)
+#[derive(Debug)]
+pub struct MemoryBroker;
