@@ -8,6 +8,7 @@ pub mod capability;
 pub mod channel;
 pub mod directory;
 pub mod error;
+pub mod exchange;
 pub mod id;
 pub mod key;
 pub mod limit;

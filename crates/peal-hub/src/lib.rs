@@ -1,1 +1,24 @@
-//! (being written)
+//! The heart of a node's core, sans-IO: sessions, subscriptions, ordering, gap repair, rings, recovery, presence and bounded
+//! queues in one plain state machine. Inputs and [`peal_core::Now`] go in; [`Action`]s and dirty connections come out. No clock, no I/O, no
+//! lock, no async: the same code runs under tokio in `peal-edge` and under the seeded simulation in the tests.
+//!
+//! # How to drive it
+//!
+//! 1. Feed every input with the present time: [`Hub::open`], [`Hub::receive`], [`Hub::closed`], [`Hub::broker`],
+//!    [`Hub::directory`], [`Hub::tick`] (at the latest at [`Hub::next_deadline`]).
+//! 2. After any input, carry out what [`Hub::next_action`] yields until it is empty. Every request action is answered by exactly one [`BrokerEvent`] with
+//!    the same [`RequestId`], at any later time and in any order.
+//! 3. Write the queues of the connections that [`Hub::next_dirty`] yields; a connection is yielded once until it is dirty again.
+//!
+//! # What it promises
+//!
+//! Per topic and connection: in order, no duplicate, no silent gap (DESIGN 5.2). Nothing for a channel before the answer to its subscribe.
+//! Every queue is bounded; control frames are never dropped. A connection that is closed leaves no subscription, member or timer.
+
+pub mod action;
+pub mod event;
+pub mod queue;
+
+pub use action::{Action, RequestId};
+pub use event::{BrokerEvent, Handle, Incoming, Open, Protocol};
+pub use queue::{Closing, OutQueue};
