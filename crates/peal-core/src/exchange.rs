@@ -15,7 +15,7 @@ pub const BATCH_MAX: usize = 100;
 /// Publications in one history page.
 pub const PAGE_MAX: u32 = 1_000;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publish {
     pub topic: Topic,
     pub draft: Draft,

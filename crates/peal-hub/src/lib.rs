@@ -22,3 +22,4 @@ pub mod queue;
 pub use action::{Action, RequestId};
 pub use event::{BrokerEvent, Handle, Incoming, Open, Protocol};
 pub use queue::{Closing, OutQueue};
+

@@ -209,8 +209,12 @@ pub(crate) async fn append_in_txn(conn: &mut PgConnection, org: OrgId, actor: &A
     Ok(())
 }
 
-const SELECT: &str = "select seq, at, actor_type, actor_id, session_id, ip, request_id, action, target, \
-                      before::text as before, after::text as after, hash from audit_event where org_id = $1";
+/// The columns of [`Row`]; the json columns as the text that was hashed.
+macro_rules! row_columns {
+    () => {
+        "seq, at, actor_type, actor_id, session_id, ip, request_id, action, target, before::text as before, after::text as after"
+    };
+}
 
 impl Store {
     /// The newest events of an org, newest first.
@@ -218,11 +222,56 @@ impl Store {
     /// # Errors
     /// Only those of the database.
     pub async fn audit_list(&self, org: OrgId, limit: u32) -> Result<Vec<AuditEvent>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(const_format(SELECT_NEWEST))
-            .bind(org.0)
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await?;
+        let sql = concat!("select ", row_columns!(), " from audit_event where org_id = $1 order by seq desc limit $2");
+        let rows: Vec<Row> = sqlx::query_as(sql).bind(org.0).bind(i64::from(limit)).fetch_all(&self.pool).await?;
         rows.into_iter().map(event).collect()
     }
+
+    /// Recomputes the chain of an org. `Some(seq)` is the first event that was changed, removed or put in from outside.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn audit_verify(&self, org: OrgId) -> Result<Option<i64>, StoreError> {
+        let mut conn = self.pool.begin_with("begin isolation level repeatable read read only").await?;
+        let sql = concat!("select ", row_columns!(), ", hash from audit_event where org_id = $1 order by seq");
+        let rows: Vec<HashedRow> = sqlx::query_as(sql).bind(org.0).fetch_all(&mut *conn).await?;
+        let head: Option<(i64, Vec<u8>)> = sqlx::query_as("select seq, hash from audit_head where org_id = $1")
+            .bind(org.0)
+            .fetch_optional(&mut *conn)
+            .await?;
+        let mut previous = GENESIS.to_vec();
+        let mut expected = 1;
+        for HashedRow { row, hash } in rows {
+            if row.seq != expected || row.hash(org, &previous) != hash {
+                return Ok(Some(expected));
+            }
+            previous = hash;
+            expected += 1;
+        }
+        let (seq, hash) = head.unwrap_or((0, GENESIS.to_vec()));
+        Ok((seq != expected - 1 || hash != previous).then_some(expected))
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct HashedRow {
+    #[sqlx(flatten)]
+    row: Row,
+    hash: Vec<u8>,
+}
+
+fn event(row: Row) -> Result<AuditEvent, StoreError> {
+    let json = |text: Option<String>| {
+        text.map(|text| serde_json::from_str(&text).map_err(|error| StoreError::malformed("audit event", error))).transpose()
+    };
+    Ok(AuditEvent {
+        seq: row.seq,
+        at: row.at,
+        actor_type: row.actor_type,
+        actor_id: row.actor_id,
+        action: row.action,
+        target: row.target,
+        before: json(row.before)?,
+        after: json(row.after)?,
+    })
 }
