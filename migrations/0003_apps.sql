@@ -55,13 +55,15 @@ create table rule (
   primary key (app_id, ordinal)
 );
 
--- Deleted once every token it could refuse is dead (expires_at).
+-- Deleted once every token it could refuse is dead (expires_at). `issued_before_s` (Unix seconds) is set for the kinds `client`
+-- and `issued_before`, whose later time wins.
 create table revocation (
-  app_id      bigint      not null references app (app_id),
-  kind        text        not null check (kind in ('key', 'client', 'token', 'issued_before')),
-  value       text        not null,
-  at          timestamptz not null default now(),
-  expires_at  timestamptz not null,
+  app_id           bigint      not null references app (app_id),
+  kind             text        not null check (kind in ('key', 'client', 'token', 'issued_before')),
+  value            text        not null,
+  issued_before_s  bigint      check ((issued_before_s is not null) = (kind in ('client', 'issued_before'))),
+  at               timestamptz not null default now(),
+  expires_at       timestamptz not null,
   primary key (app_id, kind, value)
 );
 create index revocation_expiry_idx on revocation (expires_at);

@@ -235,10 +235,8 @@ impl Store {
         let mut conn = self.pool.begin_with("begin isolation level repeatable read read only").await?;
         let sql = concat!("select ", row_columns!(), ", hash from audit_event where org_id = $1 order by seq");
         let rows: Vec<HashedRow> = sqlx::query_as(sql).bind(org.0).fetch_all(&mut *conn).await?;
-        let head: Option<(i64, Vec<u8>)> = sqlx::query_as("select seq, hash from audit_head where org_id = $1")
-            .bind(org.0)
-            .fetch_optional(&mut *conn)
-            .await?;
+        let head: Option<(i64, Vec<u8>)> =
+            sqlx::query_as("select seq, hash from audit_head where org_id = $1").bind(org.0).fetch_optional(&mut *conn).await?;
         let mut previous = GENESIS.to_vec();
         let mut expected = 1;
         for HashedRow { row, hash } in rows {

@@ -145,11 +145,8 @@ impl DirectoryListener {
     }
 
     async fn listen(&self) -> Result<PgListener, sqlx::Error> {
-        let own = PgPoolOptions::new()
-            .max_connections(1)
-            .max_lifetime(None)
-            .idle_timeout(None)
-            .connect_lazy_with(self.store.connect_options());
+        let own =
+            PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None).connect_lazy_with(self.store.connect_options());
         let mut listener = PgListener::connect_with(&own).await?;
         listener.listen(NOTIFY_CHANNEL).await?;
         Ok(listener)
@@ -222,12 +219,11 @@ impl Parts {
                 .bind(&ids)
                 .fetch_all(&mut *conn)
                 .await?;
-        let revocations: Vec<RevocationRow> = sqlx::query_as(
-            "select app_id, kind, value, issued_before_s from revocation where app_id = any($1) and expires_at > now()",
-        )
-        .bind(&ids)
-        .fetch_all(&mut *conn)
-        .await?;
+        let revocations: Vec<RevocationRow> =
+            sqlx::query_as("select app_id, kind, value, issued_before_s from revocation where app_id = any($1) and expires_at > now()")
+                .bind(&ids)
+                .fetch_all(&mut *conn)
+                .await?;
         Ok(Parts {
             data_keys: data_keys(conn, &store.keyring, &orgs).await?,
             keys: by_app(keys, |row| row.app_id),

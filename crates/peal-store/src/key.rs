@@ -236,13 +236,7 @@ pub(crate) fn secret_seal(data_key: &SecretKey, org: OrgId, app: AppId, key: &Ke
     envelope::seal(data_key, secret_place(&row_id, &org.to_string()), secret.expose_secret().as_bytes())
 }
 
-pub(crate) fn secret_open(
-    data_key: &SecretKey,
-    org: OrgId,
-    app: AppId,
-    key: &KeyId,
-    sealed: &Sealed,
-) -> Result<SecretString, StoreError> {
+pub(crate) fn secret_open(data_key: &SecretKey, org: OrgId, app: AppId, key: &KeyId, sealed: &Sealed) -> Result<SecretString, StoreError> {
     let row_id = row_id(app, key);
     envelope::open_text(data_key, secret_place(&row_id, &org.to_string()), sealed)
         .map_err(|source| StoreError::SecretUnreadable { what: format!("secret of key {key}"), source })

@@ -82,10 +82,8 @@ impl Store {
 }
 
 async fn app_org_in_txn(conn: &mut PgConnection, app: AppId) -> Result<OrgId, StoreError> {
-    let org: Option<Uuid> = sqlx::query_scalar("select org_id from app where app_id = $1 and deleted_at is null")
-        .bind(app.get())
-        .fetch_optional(conn)
-        .await?;
+    let org: Option<Uuid> =
+        sqlx::query_scalar("select org_id from app where app_id = $1 and deleted_at is null").bind(app.get()).fetch_optional(conn).await?;
     org.map(OrgId).ok_or(StoreError::NotFound("app"))
 }
 

@@ -213,12 +213,10 @@ impl Store {
         .await?;
         let Some(row) = row else { return Ok(None) };
         if row.unseen {
-            sqlx::query(
-                "update session set last_seen_at = now() where token_hash = $1 and last_seen_at < now() - interval '1 minute'",
-            )
-            .bind(&hash)
-            .execute(&self.pool)
-            .await?;
+            sqlx::query("update session set last_seen_at = now() where token_hash = $1 and last_seen_at < now() - interval '1 minute'")
+                .bind(&hash)
+                .execute(&self.pool)
+                .await?;
         }
         Ok(Some(Session {
             id: SessionId(row.session_id),
@@ -260,11 +258,10 @@ impl Store {
     /// # Errors
     /// Only those of the database.
     pub async fn session_prune(&self) -> Result<u64, StoreError> {
-        let done = sqlx::query(
-            "delete from session where last_seen_at <= now() - interval '14 days' or created_at <= now() - interval '60 days'",
-        )
-        .execute(&self.pool)
-        .await?;
+        let done =
+            sqlx::query("delete from session where last_seen_at <= now() - interval '14 days' or created_at <= now() - interval '60 days'")
+                .execute(&self.pool)
+                .await?;
         Ok(done.rows_affected())
     }
 }

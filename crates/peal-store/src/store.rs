@@ -69,14 +69,12 @@ impl Store {
     /// [`StoreError::SchemaTooOld`] when a migration that this binary needs has not been applied.
     pub async fn schema_version_check(&self) -> Result<(), StoreError> {
         let needed = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
-        let found = match sqlx::query_scalar("select coalesce(max(version), 0) from _sqlx_migrations where success")
-            .fetch_one(&self.pool)
-            .await
-        {
-            Ok(version) => version,
-            Err(sqlx::Error::Database(refusal)) if refusal.code().as_deref() == Some("42P01") => 0,
-            Err(error) => return Err(error.into()),
-        };
+        let found =
+            match sqlx::query_scalar("select coalesce(max(version), 0) from _sqlx_migrations where success").fetch_one(&self.pool).await {
+                Ok(version) => version,
+                Err(sqlx::Error::Database(refusal)) if refusal.code().as_deref() == Some("42P01") => 0,
+                Err(error) => return Err(error.into()),
+            };
         if found < needed { Err(StoreError::SchemaTooOld { found, needed }) } else { Ok(()) }
     }
 

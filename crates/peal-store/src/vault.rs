@@ -43,10 +43,8 @@ impl Store {
             .execute(&self.pool)
             .await?;
         // Two processes with different keys of one name may have raced; the first one's canary decides for both.
-        let (nonce, ciphertext) = sqlx::query_as("select nonce, ciphertext from keyring_canary where kek_id = $1")
-            .bind(kek_id)
-            .fetch_one(&self.pool)
-            .await?;
+        let (nonce, ciphertext) =
+            sqlx::query_as("select nonce, ciphertext from keyring_canary where kek_id = $1").bind(kek_id).fetch_one(&self.pool).await?;
         canary_open(key, kek_id, &Sealed { nonce, ciphertext })
     }
 }
@@ -75,25 +73,18 @@ pub(crate) async fn data_key_in_txn(conn: &mut PgConnection, keyring: &Keyring, 
         .bind(wrapped.ciphertext)
         .execute(&mut *conn)
         .await?;
-    let row: WrappedRow = sqlx::query_as("select org_id, kek_id, nonce, wrapped_key from org_data_key where org_id = $1")
-        .bind(org.0)
-        .fetch_one(conn)
-        .await?;
+    let row: WrappedRow =
+        sqlx::query_as("select org_id, kek_id, nonce, wrapped_key from org_data_key where org_id = $1").bind(org.0).fetch_one(conn).await?;
     unwrap(keyring, row).map(|(_, key)| key)
 }
 
 /// The data keys of several orgs. A key that does not open is logged and left out: one damaged row must not take the other
 /// tenants down (a wrong keyring is found by [`Store::keyring_check`]).
-pub(crate) async fn data_keys(
-    conn: &mut PgConnection,
-    keyring: &Keyring,
-    orgs: &[Uuid],
-) -> Result<HashMap<OrgId, SecretKey>, StoreError> {
-    let rows: Vec<WrappedRow> =
-        sqlx::query_as("select org_id, kek_id, nonce, wrapped_key from org_data_key where org_id = any($1)")
-            .bind(orgs)
-            .fetch_all(conn)
-            .await?;
+pub(crate) async fn data_keys(conn: &mut PgConnection, keyring: &Keyring, orgs: &[Uuid]) -> Result<HashMap<OrgId, SecretKey>, StoreError> {
+    let rows: Vec<WrappedRow> = sqlx::query_as("select org_id, kek_id, nonce, wrapped_key from org_data_key where org_id = any($1)")
+        .bind(orgs)
+        .fetch_all(conn)
+        .await?;
     Ok(rows
         .into_iter()
         .filter_map(|row| {
