@@ -1,0 +1,105 @@
+/**
+ * Requests and their answers, across connections.
+ *
+ * A request that finds no connection waits, in order and at most `max` of them. When the connection breaks, a repeatable
+ * request (a publish, which carries a message id) goes back to the head of the queue and every other one that was sent is
+ * rejected with a retryable error, because nobody can know whether it took effect.
+ */
+import { encode, type Ok } from './codec.js';
+import { type PealError, queueFull, unconfirmed } from './errors.js';
+
+/** The server forgets message ids after two minutes; a repeat must arrive earlier. */
+export const REPEAT_WITHIN_MS = 110_000;
+
+type Resolve = (ok: Ok) => void;
+type Reject = (error: PealError) => void;
+
+interface Request {
+  /** Written out when asked, so that what the caller changes afterwards changes nothing here. */
+  readonly body: string;
+  readonly operation: string;
+  readonly repeatable: boolean;
+  readonly resolve: Resolve;
+  readonly reject: Reject;
+  sentAt?: number;
+}
+
+export class Requests {
+  /** Why no connection will come, if none will. */
+  ended: PealError | undefined;
+  #lastId = 0;
+  #connected = false;
+  readonly #max: number;
+  readonly #write: (frame: string) => void;
+  readonly #sent = new Map<number, Request>();
+  #waiting: Request[] = [];
+
+  constructor(max: number, write: (frame: string) => void) {
+    this.#max = max;
+    this.#write = write;
+  }
+
+  /**
+   * Sends when connected, and waits otherwise. `resolve` runs before the next object of the same frame is looked at: what
+   * follows a reply may depend on it.
+   */
+  call(operation: string, body: object, resolve: Resolve, reject: Reject, repeatable = false): void {
+    const request: Request = { operation, body: encode(body), repeatable, resolve, reject };
+    if (this.ended) reject(this.ended);
+    else if (this.#connected) this.#send(request);
+    else if (this.#waiting.length < this.#max) this.#waiting.push(request);
+    else reject(queueFull(this.#max));
+  }
+
+  /** Sends on the present socket whatever the state: the requests that make up a connection. */
+  callNow(operation: string, body: object, resolve: Resolve, reject: Reject): void {
+    this.#send({ operation, body: encode(body), repeatable: false, resolve, reject });
+  }
+
+  ask(operation: string, body: object, repeatable = false): Promise<Ok> {
+    return new Promise((resolve, reject) => this.call(operation, body, resolve, reject, repeatable));
+  }
+
+  reply(id: number, ok: Ok | undefined, error: PealError | undefined): void {
+    const request = this.#sent.get(id);
+    this.#sent.delete(id);
+    if (error) request?.reject(error);
+    else request?.resolve(ok ?? {});
+  }
+
+  /** A connection has begun: what is asked from here on is sent, before what waits. */
+  begin(): void {
+    this.#connected = true;
+  }
+
+  /** Sends what waits, but not what may have been published already so long ago that the server has forgotten its id. */
+  flush(): void {
+    const tooLate = performance.now() - REPEAT_WITHIN_MS;
+    for (const request of this.#waiting.splice(0)) {
+      if (request.sentAt !== undefined && request.sentAt < tooLate) request.reject(unconfirmed());
+      else this.#send(request);
+    }
+  }
+
+  lost(error: PealError): void {
+    this.#connected = false;
+    const sent = [...this.#sent.values()];
+    this.#sent.clear();
+    this.#waiting = [...sent.filter((request) => request.repeatable), ...this.#waiting];
+    for (const request of sent) if (!request.repeatable) request.reject(error);
+  }
+
+  /** No connection will come. */
+  end(error: PealError): void {
+    this.ended = error;
+    this.lost(error);
+    for (const request of this.#waiting.splice(0)) request.reject(error);
+  }
+
+  #send(request: Request): void {
+    const id = ++this.#lastId;
+    this.#sent.set(id, request);
+    request.sentAt ??= performance.now();
+    this.#write(`{"id":${id},"${request.operation}":${request.body}}`);
+  }
+}
