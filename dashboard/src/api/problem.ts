@@ -66,7 +66,8 @@ export function unreachable(): ApiProblem {
     code: 0,
     name: 'unreachable',
     title: 'No connection to the server',
-    detail: 'The server could not be reached. Check that it is running and that this computer is online, then try again.',
+    detail:
+      'The server could not be reached. Check that it is running and that this computer is online, then try again.',
   })
 }
 

@@ -9,12 +9,12 @@ interface CopyButtonProps {
   text: string | (() => Promise<string | null>)
   /** What is copied, as in "Copy {what}". */
   what: string
-  /** Shows the word "Copy" beside the icon. */
-  worded?: boolean
+  /** Shows this beside the icon, such as "Copy". */
+  label?: string
   className?: string
 }
 
-export function CopyButton({ text, what, worded = false, className }: CopyButtonProps) {
+export function CopyButton({ text, what, label, className }: CopyButtonProps) {
   const [state, setState] = useState<'idle' | 'busy' | 'copied' | 'failed'>('idle')
 
   useEffect(() => {
@@ -38,18 +38,18 @@ export function CopyButton({ text, what, worded = false, className }: CopyButton
   }
 
   const Icon = state === 'copied' ? Check : Copy
-  const word = state === 'copied' ? 'Copied' : state === 'failed' ? 'Not copied' : 'Copy'
+  const word = state === 'copied' ? 'Copied' : state === 'failed' ? 'Not copied' : (label ?? 'Copy')
   return (
     <Button
-      look={worded ? 'secondary' : 'ghost'}
-      size={worded ? 'sm' : 'icon'}
-      aria-label={`Copy ${what}`}
-      title={worded ? undefined : word}
+      look={label ? 'secondary' : 'ghost'}
+      size={label ? 'sm' : 'icon'}
+      aria-label={label === `Copy ${what}` ? word : `${word} ${what}`}
+      title={label ? undefined : word}
       onClick={copy}
       className={className}
     >
       <Icon size={14} aria-hidden className={state === 'copied' ? 'text-ok' : undefined} />
-      {worded && word}
+      {label && word}
     </Button>
   )
 }

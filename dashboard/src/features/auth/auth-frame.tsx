@@ -1,0 +1,16 @@
+import type { ReactNode } from 'react'
+import { Mark } from '#/ui/mark'
+
+export function AuthFrame({ title, lead, children }: { title: string; lead: ReactNode; children: ReactNode }) {
+  return (
+    <main className="mx-auto flex w-full max-w-[392px] flex-1 flex-col px-4 pt-[12vh] pb-12">
+      <p className="mb-8 flex items-center gap-2 text-lg font-semibold tracking-tight">
+        <Mark size={26} />
+        Peal
+      </p>
+      <h1 className="text-xl font-semibold tracking-tight">{title}</h1>
+      <p className="mt-1 mb-6 text-muted">{lead}</p>
+      {children}
+    </main>
+  )
+}

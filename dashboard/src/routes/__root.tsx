@@ -1,0 +1,20 @@
+import type { QueryClient } from '@tanstack/react-query'
+import { createRootRouteWithContext, Outlet } from '@tanstack/react-router'
+import { NotFoundPage } from '#/features/problem/not-found-page'
+import { ProblemPage } from '#/features/problem/problem-page'
+import { Announcer } from '#/ui/announce'
+
+export interface RouterContext {
+  queryClient: QueryClient
+}
+
+export const Route = createRootRouteWithContext<RouterContext>()({
+  component: () => (
+    <>
+      <Outlet />
+      <Announcer />
+    </>
+  ),
+  notFoundComponent: NotFoundPage,
+  errorComponent: ProblemPage,
+})
