@@ -108,6 +108,7 @@ error_table! {
     SudoRequired = 40310 "sudo_required" 403, 4009, None, Never, "Enter your password again to do this.";
     CsrfRefused = 40311 "csrf_refused" 403, 4009, None, Never, "The request does not come from the dashboard's own pages.";
     SignUpsClosed = 40312 "sign_ups_closed" 403, 4009, None, Never, "This server does not accept sign-ups.";
+    RoleNotAllowed = 40313 "role_not_allowed" 403, 4009, None, Never, "Your role in this organisation does not allow this. Ask an owner.";
     NotFound = 40400 "not_found" 404, 4005, Some(4005), Never, "Nothing is here. Check the path and the id.";
     EmailTaken = 40900 "email_taken" 409, 4000, None, Never, "An account with this e-mail exists. Sign in instead.";
 
