@@ -8,7 +8,7 @@ use std::future::Future;
 use peal_core::exchange::{BrokerError, Delivery, HistoryPage, HistoryQuery, PresenceMembers, PresenceUpdate, Publish, Published};
 use peal_core::{Position, Topic};
 
-pub use memory::MemoryBroker;
+pub use memory::{MemoryBroker, MemoryLimits};
 
 /// Orders publications, keeps their history, and carries them to every node that attached to their topic.
 ///
