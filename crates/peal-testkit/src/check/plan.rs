@@ -1,0 +1,71 @@
+//! The steps, in one table.
+
+use super::{Context, Outcome, cargo, libtest, node, tools};
+
+/// A step of this weight runs alone.
+pub(super) const ALL_CORES: usize = usize::MAX;
+
+/// One check. Two steps of the same `lane` never run together; `weight` is how many cores it keeps busy.
+pub(super) struct Step {
+    pub(super) name: &'static str,
+    /// Must have passed before.
+    pub(super) after: &'static [&'static str],
+    pub(super) lane: Option<&'static str>,
+    pub(super) weight: usize,
+    pub(super) run: fn(&Context) -> Outcome,
+}
+
+const fn step(name: &'static str, after: &'static [&'static str], run: fn(&Context) -> Outcome) -> Step {
+    Step { name, after, lane: None, weight: 1, run }
+}
+
+const fn cargo_step(name: &'static str, after: &'static [&'static str], run: fn(&Context) -> Outcome) -> Step {
+    Step { name, after, lane: Some("cargo"), weight: 1, run }
+}
+
+/// In the order in which they start when several could. The binary embeds the SDK and the dashboard, so these are built before it, and
+/// their tests do not build them again. Tests that measure time have the machine to themselves.
+pub(super) const STEPS: [Step; 19] = [
+    step("tools", &[], tools::check),
+    cargo_step("fmt", &["tools"], cargo::fmt),
+    step("sdk-install", &["tools"], |context| node::install(context, node::SDK)),
+    step("dashboard-install", &["tools"], |context| node::install(context, node::DASHBOARD)),
+    step("sdk-build", &["sdk-install"], |context| node::script(context, node::SDK, "build")),
+    step("dashboard-build", &["dashboard-install"], |context| node::script(context, node::DASHBOARD, "build")),
+    cargo_step("clippy", &["tools"], cargo::clippy),
+    cargo_step("build", &["sdk-build", "dashboard-build"], cargo::build),
+    step("sdk-lint", &["sdk-install"], |context| node::script(context, node::SDK, "lint")),
+    step("sdk-size", &["sdk-build"], |context| node::script(context, node::SDK, "size")),
+    step("sdk-unit", &["sdk-build"], |context| node::vitest(context, node::SDK, &["--project", "unit"])),
+    step("dashboard-lint", &["dashboard-install"], |context| node::script(context, node::DASHBOARD, "lint")),
+    step("dashboard-typecheck", &["dashboard-install"], |context| node::script(context, node::DASHBOARD, "typecheck")),
+    step("dashboard-size", &["dashboard-build"], |context| node::script(context, node::DASHBOARD, "size")),
+    step("dashboard-unit", &["dashboard-install"], |context| node::vitest(context, node::DASHBOARD, &[])),
+    Step { name: "rust", after: &["build"], lane: Some("cargo"), weight: ALL_CORES, run: libtest::run },
+    cargo_step("doc", &["build"], cargo::doc),
+    step("sdk-integration", &["build"], |context| node::vitest(context, node::SDK, &["--project", "integration"])),
+    step("dashboard-e2e", &["build"], |context| node::vitest(context, node::DASHBOARD, &["--config", "e2e/vitest.config.ts"])),
+];
+
+/// The names that `--only` takes.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    STEPS.iter().map(|step| step.name)
+}
+
+pub(super) fn find(name: &str) -> Option<usize> {
+    STEPS.iter().position(|step| step.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_only_waits_for_steps_before_it() {
+        for (at, step) in STEPS.iter().enumerate() {
+            for needed in step.after {
+                assert!(find(needed).is_some_and(|found| found < at), "{} waits for {needed}", step.name);
+            }
+        }
+    }
+}
