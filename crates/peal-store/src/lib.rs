@@ -13,6 +13,7 @@ mod account;
 mod app;
 mod audit;
 mod directory;
+pub mod embedded;
 mod envelope;
 mod error;
 mod key;
