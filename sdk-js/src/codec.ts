@@ -123,9 +123,13 @@ export function memberOf({ client_id, connection, data }: WireMember): Member {
 }
 
 function dataOf({ data, encoding }: WireMessage): { data: unknown; raw?: string } {
-  if (typeof data !== 'string') return { data };
-  if (encoding === 'base64')
-    return { data: Uint8Array.from(atob(data), (char) => char.charCodeAt(0)), raw: data };
-  // A Pusher library publishes strings, most of them JSON; what is not JSON is shown as it is, as pusher-js does.
-  return encoding === 'text' ? { data: parse(data) ?? data, raw: data } : { data };
+  if (typeof data !== 'string' || (encoding !== 'text' && encoding !== 'base64')) return { data };
+  try {
+    return { data: encoding === 'text' ? JSON.parse(data) : bytes(data), raw: data };
+  } catch {
+    // A Pusher library publishes strings, most of them JSON; what is not JSON is shown as it is, as pusher-js does.
+    return { data, raw: data };
+  }
 }
+
+const bytes = (base64: string): Uint8Array => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));

@@ -57,6 +57,7 @@ export class Connection {
   #attempts = 0;
   #connectedAt: number | undefined;
   #heardAt = 0;
+  #framesHeard = 0;
   #pingMs = 0;
   /** The error of the last frame, if the last frame was one: the reason for a close that follows. */
   #refusal: PealError | undefined;
@@ -148,6 +149,7 @@ export class Connection {
 
   #receive(socket: WebSocketLike, data: unknown): void {
     this.#heardAt = performance.now();
+    this.#framesHeard++;
     if (typeof data !== 'string') return;
     this.#debug('<', data);
     for (const frame of decode(data, (line) => this.#debug('not JSON:', line))) {
@@ -174,10 +176,11 @@ export class Connection {
     const error = this.#refusal ?? socketClosed(code, reason, action !== 'stop');
     if (action === 'stop') {
       this.#abandon(error);
-      return this.#fail(error);
+      this.#fail(error);
+    } else {
+      if (action === 'fresh_token') this.#tokens?.discard();
+      this.#lost(error, action === 'at_once' || (action === 'fresh_token' && !!this.#tokens));
     }
-    if (action === 'fresh_token') this.#tokens?.discard();
-    this.#lost(error, action === 'at_once' || (action === 'fresh_token' && !!this.#tokens));
   }
 
   /** The connection is gone; come back after the time the server named, else at once if it said so, else with backoff. */
@@ -229,22 +232,19 @@ export class Connection {
 
   /** Any frame is a sign of life. Browsers do not show WebSocket pings, so silence is broken by a ping of our own. */
   #watch(): void {
-    const quietFor = performance.now() - this.#heardAt;
-    const left = this.#pingMs - quietFor;
-    this.#timer = setTimeout(
-      () => (left > 0 ? this.#watch() : this.#probe(PONG_TIMEOUT_MS)),
-      Math.max(0, left),
-    );
+    clearTimeout(this.#timer);
+    const left = this.#heardAt + this.#pingMs - performance.now();
+    if (left > 0) this.#timer = setTimeout(() => this.#watch(), left);
+    else this.#probe(PONG_TIMEOUT_MS);
   }
 
   #probe(patienceMs: number): void {
     clearTimeout(this.#timer);
-    const before = this.#heardAt;
+    // Counted, because clocks are coarse: an answer may come within one tick of them.
+    const before = this.#framesHeard;
     this.requests.callNow('ping', {}, nothing, nothing);
-    this.#timer = setTimeout(
-      () => (this.#heardAt > before ? this.#watch() : this.#lost(silence())),
-      patienceMs,
-    );
+    const judge = () => (this.#framesHeard > before ? this.#watch() : this.#lost(silence()));
+    this.#timer = setTimeout(judge, patienceMs);
   }
 
   /** The network changed or the page became visible: check the connection, or stop waiting for it. */

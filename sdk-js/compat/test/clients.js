@@ -1,25 +1,33 @@
 // The official libraries, pointed at the server under test.
-import Pusher from 'pusher'
-import PusherJs from 'pusher-js'
-import { afterEach, inject } from 'vitest'
+import Pusher from 'pusher';
+import PusherJs from 'pusher-js';
+import { afterEach, inject } from 'vitest';
 
-const open = new Set()
+const open = new Set();
 afterEach(() => {
-  for (const client of open) client.disconnect()
-  open.clear()
-})
+  for (const client of open) client.disconnect();
+  open.clear();
+});
 
 export function publisher(overrides = {}) {
-  const { app, edge_url } = inject('server')
-  const { hostname, port } = new URL(edge_url)
-  return new Pusher({ appId: app.id, key: app.key, secret: app.secret, host: hostname, port, useTLS: false, ...overrides })
+  const { app, edge_url } = inject('server');
+  const { hostname, port } = new URL(edge_url);
+  return new Pusher({
+    appId: app.id,
+    key: app.key,
+    secret: app.secret,
+    host: hostname,
+    port,
+    useTLS: false,
+    ...overrides,
+  });
 }
 
 // Signs channels and users in this process, where a customer's server would.
 export function subscriber({ user, key, ...options } = {}) {
-  const { app, edge_url } = inject('server')
-  const { hostname, port } = new URL(edge_url)
-  const server = publisher()
+  const { app, edge_url } = inject('server');
+  const { hostname, port } = new URL(edge_url);
+  const server = publisher();
   const client = new PusherJs(key ?? app.key, {
     cluster: 'any',
     wsHost: hostname,
@@ -29,41 +37,49 @@ export function subscriber({ user, key, ...options } = {}) {
     disableStats: true,
     channelAuthorization: {
       customHandler: ({ socketId, channelName }, done) =>
-        done(null, server.authorizeChannel(socketId, channelName, user && channelName.startsWith('presence-') ? user : undefined)),
+        done(
+          null,
+          server.authorizeChannel(
+            socketId,
+            channelName,
+            user && channelName.startsWith('presence-') ? user : undefined,
+          ),
+        ),
     },
     userAuthentication: {
-      customHandler: ({ socketId }, done) => done(null, server.authenticateUser(socketId, { id: user.user_id, ...user })),
+      customHandler: ({ socketId }, done) =>
+        done(null, server.authenticateUser(socketId, { id: user.user_id, ...user })),
     },
     ...options,
-  })
-  open.add(client)
-  return client
+  });
+  open.add(client);
+  return client;
 }
 
 export const event = (emitter, name) =>
   new Promise((resolve) => {
     const once = (data, extra) => {
-      emitter.unbind(name, once)
-      resolve(extra === undefined ? data : { data, ...extra })
-    }
-    emitter.bind(name, once)
-  })
+      emitter.unbind(name, once);
+      resolve(extra === undefined ? data : { data, ...extra });
+    };
+    emitter.bind(name, once);
+  });
 
 export async function subscribed(client, name) {
-  const channel = client.subscribe(name)
+  const channel = client.subscribe(name);
   if (!channel.subscribed) {
     await Promise.race([
       event(channel, 'pusher:subscription_succeeded'),
       event(channel, 'pusher:subscription_error').then((error) => {
-        throw new Error(`subscribing to ${name} failed: ${JSON.stringify(error)}`)
+        throw new Error(`subscribing to ${name} failed: ${JSON.stringify(error)}`);
       }),
-    ])
+    ]);
   }
-  return channel
+  return channel;
 }
 
 export const connected = (client) =>
-  client.connection.state === 'connected' ? Promise.resolve() : event(client.connection, 'connected')
+  client.connection.state === 'connected' ? Promise.resolve() : event(client.connection, 'connected');
 
-let count = 0
-export const unique = (prefix) => `${prefix}${process.pid}-${++count}`
+let count = 0;
+export const unique = (prefix) => `${prefix}${process.pid}-${++count}`;
