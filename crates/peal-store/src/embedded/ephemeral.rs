@@ -23,7 +23,7 @@ const LOCK_FILE: &str = "owner.lock";
 pub struct EphemeralDir {
     path: PathBuf,
     /// Released with the descriptor, so also by `kill -9`.
-    lock: File,
+    _lock: File,
 }
 
 impl EphemeralDir {
@@ -42,7 +42,7 @@ impl EphemeralDir {
         let lock = File::create_new(&aside).map_err(failed)?;
         lock.lock().map_err(failed)?;
         fs::rename(&aside, path.join(LOCK_FILE)).map_err(failed)?;
-        Ok(Self { path, lock })
+        Ok(Self { path, _lock: lock })
     }
 
     #[must_use]
@@ -55,7 +55,7 @@ impl EphemeralDir {
 impl EphemeralDir {
     /// As `kill -9` does it.
     pub(super) fn abandon(mut self) {
-        self.lock = File::open("/dev/null").unwrap();
+        self._lock = File::open("/dev/null").unwrap();
         std::mem::forget(self);
     }
 }

@@ -48,7 +48,7 @@ pub(super) struct Place {
     run_as: Option<RunAs>,
     ephemeral: bool,
     /// The lock goes with the descriptor, so also after `kill -9`.
-    pub(super) lock: File,
+    pub(super) _lock: File,
 }
 
 impl Place {
@@ -62,7 +62,7 @@ impl Place {
         if socket_dir.join(SOCKET_FILE).as_os_str().len() > SOCKET_PATH_BYTES_MAX {
             socket_dir = PathBuf::from(format!("/tmp/peal-{hash}-socket"));
         }
-        let place = Self { data_dir, root, socket_dir, run_as, ephemeral: options.ephemeral, lock };
+        let place = Self { data_dir, root, socket_dir, run_as, ephemeral: options.ephemeral, _lock: lock };
         place.private_dir(&place.socket_dir)?;
         Ok(place)
     }
