@@ -1,0 +1,41 @@
+//! The operator's port: metrics, and the same health answers as on the edge.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use crate::node::SharedNode;
+use crate::rest::health;
+use crate::start::EdgeHandle;
+
+/// `GET /metrics`, `/healthz`, `/readyz`.
+pub fn admin_router(edge: &EdgeHandle) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .with_state(SharedNode::clone(&edge.node))
+}
+
+async fn metrics(State(node): State<SharedNode>) -> Response {
+    let stats = &node.stats;
+    for (core, counts) in node.counts().await.into_iter().enumerate() {
+        let core = core.to_string();
+        for (kind, value) in counts.gauges() {
+            stats.hub.with_label_values(&[core.as_str(), kind]).set(value as i64);
+        }
+        for (event, value) in counts.totals() {
+            stats.hub_totals.with_label_values(&[core.as_str(), event]).set(value as i64);
+        }
+    }
+    let directory = node.directory.current();
+    stats.directory_version.set(directory.version);
+    stats.directory_fresh.set(i64::from(directory.fresh));
+    stats.ready.set(i64::from(node.unready().is_empty()));
+    match stats.text() {
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}

@@ -1,0 +1,44 @@
+//! What an edge node can be told.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+/// Configuration of one edge node. [`EdgeConfig::default`] suits a laptop.
+#[derive(Debug, Clone)]
+pub struct EdgeConfig {
+    /// Each is listened on by every core. Port 0 takes a free one.
+    pub addrs: Vec<SocketAddr>,
+    /// Threads that own connections, 1 to 64.
+    pub cores: NonZeroUsize,
+    /// This node's number in connection ids.
+    pub node: u16,
+    /// Sockets over all cores; admission answers with a close code from 90 % on, and drops beyond.
+    pub connections_max: usize,
+    /// Where the documentation is served, for the `help_url` of problems; the API's public URL.
+    pub help_base: String,
+    /// Bytes of one request body.
+    pub body_bytes_max: usize,
+    /// From the first byte of a connection to the end of its request head.
+    pub head_timeout: Duration,
+    /// How long connections are told to come back over when the node stops.
+    pub drain: Duration,
+}
+
+impl Default for EdgeConfig {
+    fn default() -> Self {
+        Self {
+            addrs: vec![SocketAddr::from(([127, 0, 0, 1], 7100))],
+            cores: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            node: 1,
+            connections_max: 100_000,
+            help_base: String::new(),
+            body_bytes_max: 2 * 1024 * 1024,
+            head_timeout: Duration::from_secs(10),
+            drain: Duration::from_millis(500),
+        }
+    }
+}
+
+/// A core is named by 6 bits in the mux's interest masks.
+pub(crate) const CORES_MAX: usize = 64;

@@ -1,0 +1,72 @@
+//! Accepting sockets and keeping the cores evenly loaded.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{Core, http, websocket};
+
+/// Pause after the kernel could not give us a socket (out of file descriptors).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Accepts on one listener until the core drains.
+pub(crate) async fn run(core: Rc<Core>, listener: TcpListener) {
+    loop {
+        match listener.accept().await {
+            Ok(_) if core.draining.get() => return,
+            Ok((stream, peer)) => place(&core, stream, peer),
+            Err(error) => {
+                tracing::warn!(%error, "accept failed");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Keeps the socket, or hands it to the least loaded core when this one has more than 1.25 times the mean.
+fn place(core: &Rc<Core>, stream: TcpStream, peer: SocketAddr) {
+    let loads: Vec<usize> = core.node.connections.iter().map(|load| load.load(Ordering::Relaxed)).collect();
+    let mine = loads[core.index] + 1;
+    let mean = (loads.iter().sum::<usize>() + 1) as f64 / loads.len() as f64;
+    let least = (0..loads.len()).min_by_key(|index| loads[*index]).unwrap_or(core.index);
+    if mine as f64 <= mean * 1.25 || loads[least] + 1 >= mine {
+        serve(core, stream, peer);
+        return;
+    }
+    match stream.into_std() {
+        Ok(socket) => {
+            if let Some(back) = core.node.cores[least].offer_socket(socket, peer) {
+                adopt(core, back, peer);
+            }
+        }
+        Err(error) => tracing::warn!(%error, "a socket could not be handed over"),
+    }
+}
+
+/// Takes over a socket that is not yet registered with this core's runtime.
+pub(crate) fn adopt(core: &Rc<Core>, socket: std::net::TcpStream, peer: SocketAddr) {
+    match TcpStream::from_std(socket) {
+        Ok(stream) => serve(core, stream, peer),
+        Err(error) => tracing::warn!(%error, "a socket could not be registered"),
+    }
+}
+
+fn serve(core: &Rc<Core>, stream: TcpStream, peer: SocketAddr) {
+    let total: usize = core.node.connections.iter().map(|load| load.load(Ordering::Relaxed)).sum();
+    if total >= core.node.config.connections_max {
+        core.node.stats.connections_dropped.inc();
+        return;
+    }
+    let counted = core.count_connection();
+    let core = Rc::clone(core);
+    tokio::task::spawn_local(async move {
+        let _counted = counted;
+        // Boxed, so that an open connection does not keep the size of the HTTP phase.
+        if let Some(upgraded) = Box::pin(http::serve(Rc::clone(&core), stream, peer)).await {
+            websocket::run(core, upgraded).await;
+        }
+    });
+}

@@ -1,0 +1,115 @@
+//! One WebSocket after its upgrade: the task that reads it.
+
+use std::future::poll_fn;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use peal_hub::{Incoming, Open};
+use peal_wire::ws;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::Core;
+use super::flush;
+use super::socket::Socket;
+
+/// After our close frame and FIN, how long the client's own close is waited for.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What the HTTP phase leaves behind.
+pub(crate) struct Upgraded {
+    pub(crate) stream: TcpStream,
+    /// Bytes that came after the request head, copied out of hyper's buffer (keeping that one would pin 8 KB).
+    pub(crate) leftover: Bytes,
+    pub(crate) open: Open,
+}
+
+pub(crate) async fn run(core: Rc<Core>, upgraded: Upgraded) {
+    let Upgraded { stream, leftover, open } = upgraded;
+    let handle = core.with_hub(|hub, now| hub.open(now, open));
+    let socket = Rc::new(Socket::new(handle, stream));
+    core.sockets.borrow_mut().insert(Rc::clone(&socket));
+    let mut decoder = ws::Decoder::default();
+    let mut flow = ControlFlow::Continue(());
+    if !leftover.is_empty() {
+        let mut bytes = leftover.to_vec();
+        flow = receive(&core, &socket, &mut decoder, &mut bytes);
+    }
+    // The refusal or greeting that `open` queued.
+    core.flush_wanted.notify_one();
+    while flow.is_continue() {
+        core.wait_for_outbox().await;
+        flow = poll_fn(|cx| step(&core, &socket, &mut decoder, cx)).await;
+    }
+    core.sockets.borrow_mut().remove(handle);
+    core.with_hub(|hub, now| hub.closed(now, handle));
+    if socket.finished.get() {
+        // Reading on lets the kernel deliver our close frame instead of resetting the connection.
+        let _ = tokio::time::timeout(LINGER, poll_fn(|cx| discard(&core, &socket, cx))).await;
+    }
+}
+
+/// Waits for one of: room to write (if blocked), bytes to read, the flusher's word that the connection is finished.
+fn step(core: &Rc<Core>, socket: &Socket, decoder: &mut ws::Decoder, cx: &mut Context<'_>) -> Poll<ControlFlow<()>> {
+    socket.register(cx);
+    if socket.finished.get() {
+        return Poll::Ready(ControlFlow::Break(()));
+    }
+    if socket.blocked.get() {
+        let writable = socket.stream.borrow().poll_write_ready(cx);
+        match writable {
+            Poll::Ready(Ok(())) => {
+                socket.blocked.set(false);
+                flush::flush(core, socket);
+                return Poll::Ready(ControlFlow::Continue(()));
+            }
+            Poll::Ready(Err(_)) => return Poll::Ready(ControlFlow::Break(())),
+            Poll::Pending => {}
+        }
+    }
+    let mut buffer = core.read_buffer.borrow_mut();
+    let mut read = ReadBuf::new(&mut buffer);
+    let result = ready!(Pin::new(&mut *socket.stream.borrow_mut()).poll_read(cx, &mut read));
+    let bytes = read.filled_mut();
+    if result.is_err() || bytes.is_empty() {
+        return Poll::Ready(ControlFlow::Break(()));
+    }
+    Poll::Ready(receive(core, socket, decoder, bytes))
+}
+
+fn discard(core: &Core, socket: &Socket, cx: &mut Context<'_>) -> Poll<()> {
+    let mut buffer = core.read_buffer.borrow_mut();
+    loop {
+        let mut read = ReadBuf::new(&mut buffer);
+        let result = ready!(Pin::new(&mut *socket.stream.borrow_mut()).poll_read(cx, &mut read));
+        if result.is_err() || read.filled().is_empty() {
+            return Poll::Ready(());
+        }
+    }
+}
+
+/// Decodes what was read and gives each message to the hub.
+fn receive(core: &Rc<Core>, socket: &Socket, decoder: &mut ws::Decoder, bytes: &mut [u8]) -> ControlFlow<()> {
+    let mut input = ws::Input::new(bytes);
+    loop {
+        let limits = core.node.limits(&core.hub.borrow(), socket.handle);
+        let incoming = match decoder.next(&mut input, &limits) {
+            Ok(Some(ws::Event::Text(text))) => Incoming::Text(text),
+            Ok(Some(ws::Event::Binary(data))) => Incoming::Binary(data.len()),
+            Ok(Some(ws::Event::Ping(data))) => Incoming::Ping(data),
+            Ok(Some(ws::Event::Pong(_))) => Incoming::Pong,
+            Ok(Some(ws::Event::Close { code, .. })) => Incoming::Close(code),
+            Ok(None) => return ControlFlow::Continue(()),
+            Err(violation) => {
+                let incoming = Incoming::Violation { close: violation.close_code, code: violation.error_code() };
+                core.with_hub(|hub, now| hub.receive(now, socket.handle, incoming));
+                return ControlFlow::Continue(());
+            }
+        };
+        core.with_hub(|hub, now| hub.receive(now, socket.handle, incoming));
+    }
+}

@@ -1,0 +1,109 @@
+//! What all cores of a node share, and nothing else: configuration, the directory, ways to reach the mux and the other cores, gauges.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use peal_core::{AppId, ErrorCode, Now, Refusal};
+use peal_hub::{Handle, Hub, HubCounts, Occupancy};
+use peal_store::Store;
+use peal_wire::ws;
+
+use crate::clock::Clock;
+use crate::config::EdgeConfig;
+use crate::core::inbox::CoreInbox;
+use crate::directory::DirectoryHandle;
+use crate::mux::MuxHandle;
+use crate::stats::Stats;
+
+/// A core whose last probe is older than this is not delivering.
+const PROBE_AGE_MAX_MS: u64 = 15_000;
+
+pub(crate) struct Node {
+    pub(crate) config: EdgeConfig,
+    pub(crate) clock: Clock,
+    pub(crate) store: Store,
+    pub(crate) directory: DirectoryHandle,
+    pub(crate) mux: MuxHandle,
+    pub(crate) cores: Vec<CoreInbox>,
+    /// Open sockets per core.
+    pub(crate) connections: Vec<AtomicUsize>,
+    /// Mono milliseconds at which each core last saw a probe come back; 0 is never.
+    pub(crate) probes: Vec<AtomicU64>,
+    pub(crate) draining: AtomicBool,
+    pub(crate) stats: Stats,
+}
+
+impl Node {
+    pub(crate) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// Why a new connection should be refused after its upgrade, if so.
+    pub(crate) fn admit_connection(&self) -> Option<Refusal> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Some(Refusal::of(ErrorCode::ShuttingDown));
+        }
+        let total: usize = self.connections.iter().map(|count| count.load(Ordering::Relaxed)).sum();
+        let limit = self.config.connections_max / 10 * 9;
+        (total > limit.max(1)).then(|| Refusal::of(ErrorCode::Overloaded).with_limit(limit as u64, total as u64).retry_after(5_000))
+    }
+
+    /// What the codec accepts from this connection at this moment.
+    pub(crate) fn limits(&self, hub: &Hub, handle: Handle) -> ws::Limits {
+        ws::Limits::new(hub.message_bytes_max(handle))
+    }
+
+    /// Why the node is not ready, or nothing.
+    pub(crate) fn unready(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if self.draining.load(Ordering::Relaxed) {
+            reasons.push("the node is draining".to_owned());
+        }
+        let directory = self.directory.current();
+        if directory.version == 0 {
+            reasons.push("the configuration has not been loaded yet".to_owned());
+        } else if !directory.fresh {
+            reasons.push("Postgres is away: serving the last known configuration, revocation is paused".to_owned());
+        }
+        let now_ms = self.now().mono_ms;
+        for (core, probe) in self.probes.iter().enumerate() {
+            let seen = probe.load(Ordering::Relaxed);
+            if seen == 0 || now_ms.saturating_sub(seen) > PROBE_AGE_MAX_MS {
+                reasons.push(format!("core {core} has not seen its probe message come back"));
+            }
+        }
+        reasons
+    }
+
+    /// The channels of an app over all cores, by name. A channel's users are known to each core that has a presence subscriber.
+    pub(crate) async fn occupancy(&self, app: AppId, prefix: Option<String>) -> Vec<Occupancy> {
+        let mut merged = std::collections::BTreeMap::<String, Occupancy>::new();
+        for core in &self.cores {
+            let prefix = prefix.clone();
+            let part = core.ask(move |hub, _| hub.occupancy(app, prefix.as_deref())).await.unwrap_or_default();
+            for entry in part {
+                match merged.get_mut(entry.channel.as_str()) {
+                    Some(known) => {
+                        known.subscriptions += entry.subscriptions;
+                        known.users = known.users.max(entry.users);
+                    }
+                    None => {
+                        merged.insert(entry.channel.as_str().to_owned(), entry);
+                    }
+                }
+            }
+        }
+        merged.into_values().collect()
+    }
+
+    pub(crate) async fn counts(&self) -> Vec<HubCounts> {
+        let mut counts = Vec::new();
+        for core in &self.cores {
+            counts.extend(core.ask(|hub, _| hub.counts()).await);
+        }
+        counts
+    }
+}
+
+/// The node as request handlers hold it.
+pub(crate) type SharedNode = Arc<Node>;

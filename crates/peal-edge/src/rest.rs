@@ -1,0 +1,227 @@
+//! The data plane's REST, and the answers every path shares: problems, CORS, health, the SDK file.
+//!
+//! The publish paths are matched by hand because they are hot; everything else is an axum `Router`. Neither touches a hub
+//! directly: publishes go through the mux, questions through [`crate::core::inbox::CoreInbox::ask`].
+
+pub(crate) mod auth;
+pub(crate) mod body;
+pub(crate) mod control;
+pub(crate) mod cors;
+pub(crate) mod health;
+pub(crate) mod native;
+pub(crate) mod pusher;
+pub(crate) mod queries;
+pub(crate) mod sdk;
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{FromRequest, State};
+use axum::routing::{get, post};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use hyper::body::Incoming;
+use peal_core::{ErrorCode, Refusal};
+use percent_encoding::percent_decode_str;
+use tower::ServiceExt;
+
+use crate::node::SharedNode;
+
+/// What a handler gets: the head and the whole body, already within the limit.
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: http::HeaderMap,
+    pub(crate) body: Bytes,
+    /// Who sent it, where that is known.
+    pub(crate) peer: Option<SocketAddr>,
+}
+
+impl Call {
+    async fn read(node: &SharedNode, request: Request<Body>) -> Result<Self, Refusal> {
+        let (head, body) = request.into_parts();
+        let body = body::read(body, node.config.body_bytes_max).await?;
+        let peer = head.extensions.get::<SocketAddr>().copied();
+        Ok(Self { method: head.method, uri: head.uri, headers: head.headers, body, peer })
+    }
+}
+
+impl FromRequest<SharedNode> for Call {
+    type Rejection = Response<Body>;
+
+    async fn from_request(request: Request<Body>, node: &SharedNode) -> Result<Self, Self::Rejection> {
+        Self::read(node, request).await.map_err(|refusal| refused(node, &refusal))
+    }
+}
+
+pub(crate) type Answer = Result<Response<Body>, Refusal>;
+
+/// Answers one request on a core's thread.
+pub(crate) async fn handle(node: &SharedNode, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    let begin = Instant::now();
+    let open_to_browsers = cors::applies(request.uri().path());
+    let mut response = if open_to_browsers && request.method() == Method::OPTIONS {
+        cors::preflight()
+    } else {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(peer);
+        dispatch(node, request).await
+    };
+    if open_to_browsers {
+        cors::allow(response.headers_mut());
+    }
+    let status = response.status().as_u16();
+    node.stats.requests.with_label_values(&[status_class(status)]).inc();
+    node.stats.request_seconds.observe(begin.elapsed().as_secs_f64());
+    response
+}
+
+fn status_class(status: u16) -> &'static str {
+    match status / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    }
+}
+
+async fn dispatch(node: &SharedNode, request: Request<Body>) -> Response<Body> {
+    if request.method() != Method::POST {
+        return route(node, request).await;
+    }
+    let path = request.uri().path();
+    let target = match split_app_path(path) {
+        Some((app, "events")) => Some(Hot::Events(app.to_owned())),
+        Some((app, "batch_events")) => Some(Hot::BatchEvents(app.to_owned())),
+        _ => path
+            .strip_prefix("/v1/channels/")
+            .and_then(|rest| rest.strip_suffix("/messages"))
+            .filter(|channel| !channel.contains('/'))
+            .map(|channel| Hot::Publish(decode(channel).into_owned())),
+    };
+    let Some(target) = target else { return route(node, request).await };
+    let answer = match Call::read(node, request).await {
+        Ok(call) => match target {
+            Hot::Events(app) => pusher::events(node, &app, &call).await,
+            Hot::BatchEvents(app) => pusher::batch_events(node, &app, &call).await,
+            Hot::Publish(channel) => native::publish(node, &channel, &call).await,
+        },
+        Err(refusal) => Err(refusal),
+    };
+    answer.unwrap_or_else(|refusal| refused(node, &refusal))
+}
+
+enum Hot {
+    Events(String),
+    BatchEvents(String),
+    Publish(String),
+}
+
+fn split_app_path(path: &str) -> Option<(&str, &str)> {
+    path.strip_prefix("/apps/")?.split_once('/')
+}
+
+async fn route(node: &SharedNode, request: Request<Body>) -> Response<Body> {
+    match router_of(node).oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+thread_local! {
+    /// Each core's own copy: the router's state holds the node, so the node cannot hold the router.
+    static ROUTER: std::cell::RefCell<Option<Router>> = const { std::cell::RefCell::new(None) };
+}
+
+fn router_of(node: &SharedNode) -> Router {
+    ROUTER.with_borrow_mut(|slot| slot.get_or_insert_with(|| router(SharedNode::clone(node))).clone())
+}
+
+/// Everything that is not hot.
+pub(crate) fn router(node: SharedNode) -> Router {
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/sdk/peal.js", get(sdk::script))
+        .route("/apps/{app}/channels", get(queries::channels))
+        .route("/apps/{app}/channels/{channel}", get(queries::channel))
+        .route("/apps/{app}/channels/{channel}/users", get(queries::users))
+        .route("/apps/{app}/users/{user}/terminate_connections", post(control::terminate_connections))
+        .route("/users/{user}/terminate_connections", post(control::terminate_connections_by_key))
+        .route("/v1/channels/{channel}/messages", get(native::history))
+        .route("/v1/apps/{app}/revocations", post(control::revoke))
+        .route("/v1/connections/{connection}/disconnect", post(control::disconnect))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(node)
+}
+
+async fn not_found(State(node): State<SharedNode>, uri: Uri) -> Response<Body> {
+    refused(
+        &node,
+        &Refusal::new(
+            ErrorCode::NotFound,
+            format!("There is nothing at {}. See the protocol page for the paths of this port.", uri.path()),
+        ),
+    )
+}
+
+async fn method_not_allowed(State(node): State<SharedNode>, method: Method, uri: Uri) -> Response<Body> {
+    refused(&node, &Refusal::new(ErrorCode::MethodNotAllowed, format!("{} does not answer {method}.", uri.path())))
+}
+
+/// Turns a handler's refusal into its answer and counts it.
+pub(crate) fn refused(node: &SharedNode, refusal: &Refusal) -> Response<Body> {
+    node.stats.refusals.with_label_values(&[refusal.code.info().name]).inc();
+    problem(node, refusal)
+}
+
+/// An answer of type `application/problem+json` (RFC 9457).
+pub(crate) fn problem(node: &SharedNode, refusal: &Refusal) -> Response<Body> {
+    let request_id = uuid::Uuid::now_v7().simple().to_string();
+    let info = refusal.code.info();
+    let body = serde_json::to_vec(&refusal.problem(&request_id, &node.config.help_base)).unwrap_or_default();
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(info.http_status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        headers.insert("x-request-id", value);
+    }
+    if let Some(ms) = refusal.retry_after_ms {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
+    }
+    if info.http_status == 401 {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Peal\""));
+    }
+    response
+}
+
+/// A 200 answer of type `application/json`.
+pub(crate) fn json(body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Percent-decodes; bytes that are no UTF-8 become U+FFFD, which no valid name contains.
+pub(crate) fn decode(text: &str) -> Cow<'_, str> {
+    percent_decode_str(text).decode_utf8_lossy()
+}
+
+/// The decoded pairs of a query, in order.
+pub(crate) fn query_pairs(uri: &Uri) -> Vec<(String, String)> {
+    let pair = |pair: &str| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decode(name).into_owned(), decode(value).into_owned())
+    };
+    uri.query().unwrap_or_default().split('&').filter(|text| !text.is_empty()).map(pair).collect()
+}
+
+pub(crate) fn query_parameter(uri: &Uri, name: &str) -> Option<String> {
+    query_pairs(uri).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+}

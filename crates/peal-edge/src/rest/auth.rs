@@ -1,0 +1,169 @@
+//! Who is calling: Pusher's signed query, the native signature, HTTP Basic, or a client token. Everything is verified before a body is parsed.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, header};
+use peal_core::signature::{NativeAuthorization, NativeRequest, PusherRequest, secret_matches};
+use peal_core::{App, AppId, Capabilities, ChannelName, ClientToken, ErrorCode, Key, KeyId, KeyKind, Operation, Refusal, token};
+
+use super::{Call, query_pairs};
+use crate::node::SharedNode;
+
+/// An authenticated caller.
+pub(crate) struct Caller {
+    pub(crate) app: Arc<App>,
+    pub(crate) grant: Grant,
+}
+
+pub(crate) enum Grant {
+    /// The bearer of a key's secret.
+    Key {
+        id: KeyId,
+        capabilities: Capabilities,
+    },
+    Token(Box<ClientToken>),
+}
+
+impl Caller {
+    fn with_key(app: Arc<App>, key: Key) -> Self {
+        Self { app, grant: Grant::Key { id: key.id, capabilities: key.capabilities } }
+    }
+
+    /// The key behind the credentials: what the audit trail names.
+    pub(crate) fn key_id(&self) -> &KeyId {
+        match &self.grant {
+            Grant::Key { id, .. } => id,
+            Grant::Token(token) => &token.key,
+        }
+    }
+
+    /// # Errors
+    /// `not_authorised`, naming operation and channel.
+    pub(crate) fn require(&self, operation: Operation, channel: &ChannelName) -> Result<(), Refusal> {
+        let allowed = match &self.grant {
+            Grant::Key { capabilities, .. } => capabilities.allows(operation, channel),
+            Grant::Token(token) => token.allows(operation, channel),
+        };
+        if allowed {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            ErrorCode::NotAuthorised,
+            format!("These credentials do not allow {operation} on the channel {channel}; widen their capabilities or use others."),
+        ))
+    }
+
+    /// For what concerns the whole app: a key that has the operation on some channel.
+    pub(crate) fn require_key(&self, operation: Operation) -> Result<(), Refusal> {
+        match &self.grant {
+            Grant::Key { capabilities, .. } if capabilities.allows_somewhere(operation) => Ok(()),
+            Grant::Key { .. } | Grant::Token(_) => {
+                Err(Refusal::new(ErrorCode::NotAuthorised, format!("This needs a key with the operation {operation}.")))
+            }
+        }
+    }
+
+    pub(crate) fn client_id(&self) -> Option<Arc<str>> {
+        match &self.grant {
+            Grant::Key { .. } => None,
+            Grant::Token(token) => token.client_id.clone(),
+        }
+    }
+}
+
+/// Checks a Pusher signature. `app` is the path's app id; `None` for the one path without it, where the key says which app.
+///
+/// An unknown app and a foreign key look the same from outside.
+pub(crate) async fn pusher(node: &SharedNode, app: Option<&str>, call: &Call) -> Result<Caller, Refusal> {
+    let query = query_pairs(&call.uri);
+    let request = PusherRequest { method: call.method.as_str(), path: call.uri.path(), query: &query, body: &call.body };
+    let key_id = request.key_id().ok_or_else(|| {
+        Refusal::new(
+            ErrorCode::CredentialsMissing,
+            "The query parameter auth_key is missing; sign the request with a Pusher server library.",
+        )
+    })?;
+    let found = standard_key(node, key_id).await?;
+    if let Some(app) = app
+        && app.parse::<AppId>() != Ok(found.0.id)
+    {
+        return Err(Refusal::new(ErrorCode::UnknownKey, "This app has no such key; check the app id in the path and the key."));
+    }
+    request.verify(&found.1.secret, node.now().wall_s())?;
+    Ok(Caller::with_key(found.0, found.1))
+}
+
+/// Reads the `Authorization` header: `Peal-HMAC-SHA256`, `Basic` with a key, or `Bearer` with a client token.
+pub(crate) async fn native(node: &SharedNode, call: &Call) -> Result<Caller, Refusal> {
+    let authorization = header_text(&call.headers).ok_or_else(|| {
+        Refusal::new(
+            ErrorCode::CredentialsMissing,
+            "The Authorization header is missing; use Basic with key id and secret, Peal-HMAC-SHA256, or Bearer with a client token.",
+        )
+    })?;
+    let (scheme, parameters) = authorization.split_once(' ').unwrap_or((authorization, ""));
+    if scheme.eq_ignore_ascii_case("peal-hmac-sha256") {
+        let parts = NativeAuthorization::parse(parameters)?;
+        let (app, key) = standard_key(node, parts.key_id).await?;
+        let request = NativeRequest {
+            method: call.method.as_str(),
+            path: call.uri.path(),
+            query: call.uri.query().unwrap_or_default(),
+            body: &call.body,
+        };
+        request.verify(&key.secret, &parts, node.now().wall_s())?;
+        return Ok(Caller::with_key(app, key));
+    }
+    if scheme.eq_ignore_ascii_case("basic") {
+        let (id, secret) = basic(parameters)?;
+        let (app, key) = standard_key(node, &id).await?;
+        if !secret_matches(&key.secret, &secret) {
+            return Err(Refusal::new(ErrorCode::SignatureInvalid, "The secret does not belong to this key id."));
+        }
+        return Ok(Caller::with_key(app, key));
+    }
+    if scheme.eq_ignore_ascii_case("bearer") {
+        let (app, _) = key(node, &token::key_id(parameters)?).await?;
+        let token = token::verify(&app, parameters, node.now())?;
+        return Ok(Caller { app, grant: Grant::Token(Box::new(token)) });
+    }
+    Err(Refusal::new(ErrorCode::CredentialsMissing, "This Authorization scheme is not known; use Basic, Peal-HMAC-SHA256 or Bearer."))
+}
+
+fn header_text(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()
+}
+
+fn basic(parameters: &str) -> Result<(String, String), Refusal> {
+    let unreadable = || Refusal::new(ErrorCode::CredentialsMissing, "HTTP Basic must carry base64 of <key id>:<secret>.");
+    let decoded = STANDARD.decode(parameters.trim()).map_err(|_| unreadable())?;
+    let text = String::from_utf8(decoded).map_err(|_| unreadable())?;
+    let (id, secret) = text.split_once(':').ok_or_else(unreadable)?;
+    Ok((id.to_owned(), secret.to_owned()))
+}
+
+/// A key that customers hold; the dashboard's own never signs requests.
+async fn standard_key(node: &SharedNode, id: &str) -> Result<(Arc<App>, Key), Refusal> {
+    let (app, key) = key(node, id).await?;
+    match key.kind {
+        KeyKind::Standard => Ok((app, key)),
+        KeyKind::Console => Err(Refusal::of(ErrorCode::UnknownKey)),
+    }
+}
+
+/// A live key of an app that is not paused. A key that is not known yet costs one look at Postgres, shared by all who wait for one.
+async fn key(node: &SharedNode, id: &str) -> Result<(Arc<App>, Key), Refusal> {
+    let look = || {
+        let directory = node.directory.current();
+        directory.resolve_key(id, node.now().wall_ms).map(|(app, key)| (Arc::clone(app), key.clone()))
+    };
+    match look() {
+        Err(refusal) if refusal.code == ErrorCode::UnknownKey => {
+            node.directory.refresh().await;
+            look()
+        }
+        answer => answer,
+    }
+}

@@ -1,0 +1,74 @@
+//! Native REST: publish to a channel, read its history (protocol 7).
+
+use std::borrow::Cow;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use http::Response;
+use peal_core::exchange::{HistoryQuery, Publish};
+use peal_core::{ChannelName, Draft, Operation, PublicationKind, Refusal, Topic};
+use peal_wire::native::rest::{
+    PublishMessage, decode_history_query, decode_publish, encode_history, encode_published, encode_published_batch,
+};
+
+use super::auth::{self, Caller};
+use super::pusher::{broker_refusal, new_message_id, retention, rule_size};
+use super::{Answer, Call, json, query_pairs, refused};
+use crate::node::SharedNode;
+
+/// `POST /v1/channels/{channel}/messages`: one message or an array of them.
+pub(crate) async fn publish(node: &SharedNode, channel: &str, call: &Call) -> Answer {
+    let caller = auth::native(node, call).await?;
+    let channel = ChannelName::parse(channel)?;
+    caller.require(Operation::Publish, &channel)?;
+    let body = decode_publish(&call.body, caller.app.limits.message_bytes as usize)?;
+    for message in &body.messages {
+        rule_size(&caller.app, &channel, &message.message)?;
+    }
+    let drafts = body.messages.into_iter().map(|message| draft(&caller, &channel, message)).collect();
+    let results: Vec<_> = node.mux.publish(drafts).await.into_iter().map(|result| result.map_err(|error| broker_refusal(&error))).collect();
+    if body.batch {
+        // An item that failed answers for itself: the others are published.
+        let items = results.iter().map(|result| result.as_ref().map(|published| (&published.id, published.position)));
+        return Ok(json(encode_published_batch(items)));
+    }
+    let published = results.into_iter().next().ok_or(Refusal::of(peal_core::ErrorCode::Internal))??;
+    Ok(json(encode_published(&published.id, published.position)))
+}
+
+fn draft(caller: &Caller, channel: &ChannelName, message: PublishMessage) -> Publish {
+    let PublishMessage { message, id, exclude, ephemeral } = message;
+    let draft = Draft {
+        idempotent: id.is_some(),
+        id: id.unwrap_or_else(new_message_id),
+        origin: exclude,
+        client_id: caller.client_id(),
+        ephemeral,
+        client_event: false,
+        kind: PublicationKind::Messages(vec![message]),
+    };
+    Publish { topic: Topic::messages(caller.app.id, channel.clone()), draft, retention: retention(&caller.app, channel) }
+}
+
+/// `GET /v1/channels/{channel}/messages`
+pub(crate) async fn history(State(node): State<SharedNode>, Path(channel): Path<String>, call: Call) -> Response<Body> {
+    read_history(&node, &channel, &call).await.unwrap_or_else(|refusal| refused(&node, &refusal))
+}
+
+async fn read_history(node: &SharedNode, channel: &str, call: &Call) -> Answer {
+    let caller = auth::native(node, call).await?;
+    let channel = ChannelName::parse(channel)?;
+    caller.require(Operation::History, &channel)?;
+    let query = query_pairs(&call.uri);
+    let asked = decode_history_query(channel, query.iter().map(|(name, value)| (Cow::from(name), Cow::from(value))))?;
+    let query = HistoryQuery {
+        topic: Topic::messages(caller.app.id, asked.channel),
+        after: asked.after,
+        before: asked.before,
+        since_ms: None,
+        direction: asked.direction,
+        limit: asked.limit,
+    };
+    let page = node.mux.history(query).await.map_err(|error| broker_refusal(&error))?;
+    Ok(json(encode_history(&page.publications, page.more)))
+}

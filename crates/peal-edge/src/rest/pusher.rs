@@ -1,0 +1,112 @@
+//! Publishing with Pusher's server libraries: `POST /apps/{app}/events` and `/batch_events` (Pusher protocol 7).
+//!
+//! Order: signature, then the body as a whole, then what the key may do, then publish. So nothing of a bad batch is delivered.
+
+use peal_core::exchange::{BrokerError, Publish};
+use peal_core::{
+    App, ChannelName, ConnectionId, Draft, ErrorCode, Message, MessageId, Operation, PublicationKind, Refusal, Retention, Topic,
+};
+use peal_wire::pusher::rest::{Attributes, EMPTY, Info, decode_batch, decode_events, encode_batch_answer, encode_trigger_answer};
+
+use super::auth::{self, Caller};
+use super::queries::{CACHE_TTL_MS, attributes};
+use super::{Answer, Call, json};
+use crate::node::SharedNode;
+
+pub(crate) async fn events(node: &SharedNode, app: &str, call: &Call) -> Answer {
+    let caller = auth::pusher(node, Some(app), call).await?;
+    let trigger = decode_events(&call.body, caller.app.limits.pusher_data_bytes as usize)?;
+    for channel in &trigger.channels {
+        require_publish(&caller, channel, &trigger.message)?;
+    }
+    let info = trigger.info;
+    let drafts = trigger.channels.iter().map(|channel| draft(&caller.app, channel, trigger.message.clone(), trigger.exclude)).collect();
+    publish(node, drafts).await?;
+    if info.is_empty() {
+        return Ok(json(EMPTY));
+    }
+    let mut answers = Vec::with_capacity(trigger.channels.len());
+    for channel in &trigger.channels {
+        answers.push((channel.as_str(), attributes(node, &caller.app, channel, info).await?));
+    }
+    Ok(json(encode_trigger_answer(answers)))
+}
+
+pub(crate) async fn batch_events(node: &SharedNode, app: &str, call: &Call) -> Answer {
+    let caller = auth::pusher(node, Some(app), call).await?;
+    let batch = decode_batch(&call.body, caller.app.limits.pusher_data_bytes as usize)?;
+    for event in &batch {
+        require_publish(&caller, &event.channel, &event.message)?;
+    }
+    let asked: Vec<(ChannelName, Info)> = batch.iter().map(|event| (event.channel.clone(), event.info)).collect();
+    let drafts = batch.into_iter().map(|event| draft(&caller.app, &event.channel, event.message, event.exclude)).collect();
+    publish(node, drafts).await?;
+    if asked.iter().all(|(_, info)| info.is_empty()) {
+        return Ok(json(EMPTY));
+    }
+    let mut answers: Vec<Attributes> = Vec::with_capacity(asked.len());
+    for (channel, info) in &asked {
+        answers.push(attributes(node, &caller.app, channel, *info).await?);
+    }
+    Ok(json(encode_batch_answer(answers)))
+}
+
+/// What the key may do on this channel, and what the channel's rule allows.
+fn require_publish(caller: &Caller, channel: &ChannelName, message: &Message) -> Result<(), Refusal> {
+    caller.require(Operation::Publish, channel)?;
+    rule_size(&caller.app, channel, message)
+}
+
+/// # Errors
+/// `message_too_large` by the channel's rule.
+pub(crate) fn rule_size(app: &App, channel: &ChannelName, message: &Message) -> Result<(), Refusal> {
+    let size = message.data.len() as u64;
+    match app.rules.resolve(channel).message_bytes {
+        Some(limit) if size > u64::from(limit) => {
+            Err(Refusal::new(ErrorCode::MessageTooLarge, format!("The data has {size} bytes; the rule of {channel} allows {limit}."))
+                .with_limit(limit.into(), size))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn draft(app: &App, channel: &ChannelName, message: Message, exclude: Option<ConnectionId>) -> Publish {
+    let draft = Draft {
+        id: new_message_id(),
+        idempotent: false,
+        origin: exclude,
+        client_id: None,
+        ephemeral: false,
+        client_event: false,
+        kind: PublicationKind::Messages(vec![message]),
+    };
+    Publish { topic: Topic::messages(app.id, channel.clone()), draft, retention: retention(app, channel) }
+}
+
+/// What the channel's rule keeps; a cache channel keeps its last event for half an hour.
+pub(crate) fn retention(app: &App, channel: &ChannelName) -> Retention {
+    let kept = app.rules.resolve(channel).retention();
+    if channel.kind().cache { Retention { ttl_ms: kept.ttl_ms.max(CACHE_TTL_MS), ..kept } } else { kept }
+}
+
+async fn publish(node: &SharedNode, drafts: Vec<Publish>) -> Result<(), Refusal> {
+    node.mux.publish(drafts).await.into_iter().try_for_each(|result| result.map(drop)).map_err(|error| broker_refusal(&error))
+}
+
+/// A UUIDv7: sorts by time, unique without coordination.
+pub(crate) fn new_message_id() -> MessageId {
+    uuid::Uuid::now_v7().to_string().parse().expect("a UUID is a valid message id")
+}
+
+pub(crate) fn broker_refusal(error: &BrokerError) -> Refusal {
+    match error {
+        BrokerError::Away(why) => {
+            tracing::warn!(why, "the broker is away");
+            Refusal::new(ErrorCode::Unavailable, "Messages cannot be accepted right now; nothing was lost. Try again after retry_after.")
+                .retry_after(1_000)
+        }
+        BrokerError::PresenceFull { users_max } => {
+            Refusal::of(ErrorCode::PresenceMembers).with_limit((*users_max).into(), u64::from(*users_max) + 1)
+        }
+    }
+}

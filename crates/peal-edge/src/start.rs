@@ -1,0 +1,183 @@
+//! Starting and stopping a node.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use peal_broker::Broker;
+use peal_hub::{Hub, HubConfig};
+use peal_store::Store;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
+use tokio::sync::mpsc;
+
+use crate::clock::Clock;
+use crate::config::{CORES_MAX, EdgeConfig};
+use crate::core::inbox::{CoreInbox, ToCore};
+use crate::core::{Core, accept, flush, tasks};
+use crate::directory::{DirectoryTask, Subscriber};
+use crate::listen;
+use crate::mux::{Mux, MuxHandle, MuxInbox};
+use crate::node::{Node, SharedNode};
+use crate::stats::Stats;
+
+#[derive(Debug, thiserror::Error)]
+pub enum EdgeError {
+    #[error("cannot listen on {addr}: {source}")]
+    Bind { addr: SocketAddr, source: io::Error },
+    #[error("cannot start a thread or runtime: {0}")]
+    Thread(#[from] io::Error),
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    #[error("{0} cores asked for; 1 to 64 are possible")]
+    Cores(usize),
+}
+
+/// A running node.
+pub struct EdgeHandle {
+    pub(crate) node: SharedNode,
+    addrs: Vec<SocketAddr>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Starts a node. `broker` is made around the inbox that it delivers to, with the node's clock.
+///
+/// # Errors
+/// An address that is taken, a thread that cannot be started. Postgres being away is no error: the node serves what it knows.
+pub async fn start<B: Broker>(
+    config: EdgeConfig,
+    store: Store,
+    broker: impl FnOnce(Arc<MuxInbox>, Clock) -> B,
+) -> Result<EdgeHandle, EdgeError> {
+    let count = config.cores.get();
+    if count > CORES_MAX {
+        return Err(EdgeError::Cores(count));
+    }
+    let mut listeners: Vec<Vec<std::net::TcpListener>> = (0..count).map(|_| Vec::new()).collect();
+    let mut addrs = Vec::new();
+    for addr in &config.addrs {
+        for (core, listener) in listen::bind(*addr, count)?.into_iter().enumerate() {
+            if core == 0 {
+                addrs.push(listener.local_addr()?);
+            }
+            listeners[core].push(listener);
+        }
+    }
+    let clock = Clock::start();
+    let (mux, mux_requests) = MuxHandle::new();
+    let (cores, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| CoreInbox::new()).unzip();
+    let (directory, directory_task) = DirectoryTask::new(store.clone(), directory_subscriber(cores.clone()));
+    let node = Arc::new(Node {
+        clock,
+        store,
+        directory,
+        mux,
+        cores: cores.clone(),
+        connections: (0..count).map(|_| AtomicUsize::new(0)).collect(),
+        probes: (0..count).map(|_| AtomicU64::new(0)).collect(),
+        draining: AtomicBool::new(false),
+        stats: Stats::new()?,
+        config,
+    });
+    tokio::spawn(directory_task.run());
+    let mux_inbox = Arc::new(MuxInbox::default());
+    let mux = Mux::new(Arc::new(broker(Arc::clone(&mux_inbox), clock)), mux_inbox, mux_requests, cores, clock);
+    let mut threads = Vec::new();
+    for (index, (listeners, inbox)) in listeners.into_iter().zip(inboxes).enumerate() {
+        let node = Arc::clone(&node);
+        threads.push(thread(format!("peal-core-{index}"), move |runtime| run_core(runtime, index, node, listeners, inbox))?);
+    }
+    // The mux ends when the last handle to it is gone, after the cores; nobody needs to wait for it.
+    thread("peal-mux".into(), move |runtime| runtime.block_on(mux.run()))?;
+    Ok(EdgeHandle { node, addrs, threads })
+}
+
+/// Hands every new snapshot to every core. A core that is busy gets the newest one when it has room.
+fn directory_subscriber(cores: Vec<CoreInbox>) -> Subscriber {
+    let (sender, mut snapshots) = tokio::sync::watch::channel(Arc::new(peal_core::Directory::default()));
+    tokio::spawn(async move {
+        while snapshots.changed().await.is_ok() {
+            let snapshot = Arc::clone(&snapshots.borrow_and_update());
+            for core in &cores {
+                core.send(ToCore::Directory(Arc::clone(&snapshot))).await;
+            }
+        }
+    });
+    Box::new(move |snapshot| {
+        sender.send_replace(snapshot);
+    })
+}
+
+fn thread(name: String, run: impl FnOnce(LocalRuntime) + Send + 'static) -> Result<JoinHandle<()>, EdgeError> {
+    Ok(std::thread::Builder::new().name(name.clone()).spawn(move || {
+        match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+            Ok(runtime) => run(runtime),
+            Err(error) => tracing::error!(%error, thread = name, "a runtime could not be built"),
+        }
+    })?)
+}
+
+fn run_core(runtime: LocalRuntime, index: usize, node: SharedNode, listeners: Vec<std::net::TcpListener>, inbox: mpsc::Receiver<ToCore>) {
+    let seed = rand::random();
+    let config = HubConfig { node: node.config.node, core: index as u8, seed, ..HubConfig::default() };
+    let hub = Hub::new(config, node.directory.current());
+    let core = Core::new(index, node, hub);
+    runtime.block_on(async move {
+        for listener in listeners {
+            match TcpListener::from_std(listener) {
+                Ok(listener) => {
+                    tokio::task::spawn_local(accept::run(core.clone(), listener));
+                }
+                Err(error) => tracing::error!(%error, "a listener could not be registered"),
+            }
+        }
+        tokio::task::spawn_local(flush::run(core.clone()));
+        tokio::task::spawn_local(tasks::outbox(core.clone()));
+        tokio::task::spawn_local(tasks::timer(core.clone()));
+        tokio::task::spawn_local(tasks::sweep(core.clone()));
+        tasks::inbox(core, inbox).await;
+    });
+}
+
+impl EdgeHandle {
+    /// Where it listens, one for each configured address, ports filled in.
+    #[must_use]
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.addrs
+    }
+
+    /// Why the node is not ready; empty when it is ready and its probe messages come back.
+    #[must_use]
+    pub fn unready(&self) -> Vec<String> {
+        self.node.unready()
+    }
+
+    /// Loads configuration changes at once instead of within a second.
+    pub async fn refresh_directory(&self) {
+        self.node.directory.refresh().await;
+    }
+
+    /// Tells every client to come back elsewhere, spread over the configured drain time, then ends the threads.
+    pub async fn shutdown(self) {
+        self.node.draining.store(true, Ordering::Relaxed);
+        let drain = self.node.config.drain;
+        for core in &self.node.cores {
+            core.send(ToCore::Drain(drain.as_millis() as u64)).await;
+        }
+        let deadline = tokio::time::Instant::now() + drain + Duration::from_millis(500);
+        while self.node.connections.iter().any(|count| count.load(Ordering::Relaxed) > 0) && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        for core in &self.node.cores {
+            core.send(ToCore::Stop).await;
+        }
+        let threads = self.threads;
+        let joined = tokio::task::spawn_blocking(move || threads.into_iter().filter_map(|thread| thread.join().err()).count()).await;
+        if !matches!(joined, Ok(0)) {
+            tracing::error!("a core ended by a panic");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What an edge measures about itself, as Prometheus metrics without tenant labels.
+
+use prometheus::{Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+
+#[derive(Debug)]
+pub(crate) struct Stats {
+    registry: Registry,
+    pub(crate) connections_dropped: IntCounter,
+    pub(crate) requests: IntCounterVec,
+    pub(crate) request_seconds: Histogram,
+    pub(crate) refusals: IntCounterVec,
+    pub(crate) hub: IntGaugeVec,
+    pub(crate) hub_totals: IntGaugeVec,
+    pub(crate) directory_version: IntGauge,
+    pub(crate) directory_fresh: IntGauge,
+    pub(crate) ready: IntGauge,
+}
+
+impl Stats {
+    /// # Errors
+    /// A name that the registry refuses, which is a mistake in this file.
+    pub(crate) fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new_custom(Some("peal".into()), None)?;
+        let stats = Self {
+            connections_dropped: IntCounter::new(
+                "connections_dropped_total",
+                "Sockets dropped because the node has reached its hard limit",
+            )?,
+            requests: IntCounterVec::new(Opts::new("http_requests_total", "REST requests by status class"), &["status"])?,
+            request_seconds: Histogram::with_opts(
+                HistogramOpts::new("http_request_seconds", "Time to answer a REST request")
+                    .buckets(vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0]),
+            )?,
+            refusals: IntCounterVec::new(Opts::new("refusals_total", "Refused REST requests by error name"), &["name"])?,
+            hub: IntGaugeVec::new(Opts::new("hub", "What each core's hub holds"), &["core", "kind"])?,
+            hub_totals: IntGaugeVec::new(Opts::new("hub_events", "What each core's hub has done since it started"), &["core", "event"])?,
+            directory_version: IntGauge::new("directory_version", "Configuration version served")?,
+            directory_fresh: IntGauge::new("directory_fresh", "1 while the configuration store can be read")?,
+            ready: IntGauge::new("ready", "1 when the node is ready and its probes come back")?,
+            registry,
+        };
+        stats.register()?;
+        Ok(stats)
+    }
+
+    fn register(&self) -> Result<(), prometheus::Error> {
+        self.registry.register(Box::new(self.connections_dropped.clone()))?;
+        self.registry.register(Box::new(self.requests.clone()))?;
+        self.registry.register(Box::new(self.request_seconds.clone()))?;
+        self.registry.register(Box::new(self.refusals.clone()))?;
+        self.registry.register(Box::new(self.hub.clone()))?;
+        self.registry.register(Box::new(self.hub_totals.clone()))?;
+        self.registry.register(Box::new(self.directory_version.clone()))?;
+        self.registry.register(Box::new(self.directory_fresh.clone()))?;
+        self.registry.register(Box::new(self.ready.clone()))
+    }
+
+    /// Prometheus text format.
+    ///
+    /// # Errors
+    /// Only if two metrics of one name disagree, which is a mistake in this file.
+    pub(crate) fn text(&self) -> Result<String, prometheus::Error> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}
