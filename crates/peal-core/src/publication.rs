@@ -1,5 +1,7 @@
 //! What is published: a [`Draft`] from the publisher becomes a [`Publication`] when the broker gives it a position.
 
+pub mod stored;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
