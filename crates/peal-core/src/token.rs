@@ -15,6 +15,7 @@ use crate::capability::{Capabilities, Operation};
 use crate::channel::ChannelName;
 use crate::error::{ErrorCode, Refusal};
 use crate::id::KeyId;
+use crate::json::depth_at_most;
 use crate::key::Key;
 use crate::now::Now;
 
@@ -22,6 +23,8 @@ use crate::now::Now;
 pub const LIFETIME_MAX_S: u64 = 24 * 3600;
 /// `iat` and `nbf` may be at most this far in the future.
 const FUTURE_MAX_S: u64 = 30;
+/// `info` is shown within frames, whose own bound must hold with it.
+const INFO_DEPTH_MAX: usize = 32;
 /// Longer is no token of ours.
 const LENGTH_MAX: usize = 8 * 1024;
 
@@ -163,6 +166,9 @@ fn client_token(key: &Key, claims: Claims) -> Result<ClientToken, Refusal> {
         && !(1..=128).contains(&client.len())
     {
         return Err(invalid("The token's sub (client id) must have 1 to 128 characters."));
+    }
+    if claims.info.as_deref().is_some_and(|info| !depth_at_most(info.get().as_bytes(), INFO_DEPTH_MAX)) {
+        return Err(invalid(format!("The token's info nests deeper than {INFO_DEPTH_MAX} levels; flatten it.")));
     }
     let channel = claims.ch.as_deref().map(ChannelName::parse).transpose()?;
     Ok(ClientToken {
