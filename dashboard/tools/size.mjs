@@ -41,5 +41,7 @@ for (const [name, kb, max] of rows) {
 process.exitCode = failed ? 1 : 0
 
 function sum(chunks) {
-  return [...chunks].filter((chunk) => manifest[chunk].file.endsWith('.js')).reduce((total, chunk) => total + size(chunk), 0)
+  return [...chunks]
+    .filter((chunk) => manifest[chunk].file.endsWith('.js'))
+    .reduce((total, chunk) => total + size(chunk), 0)
 }

@@ -10,6 +10,8 @@ export interface ProblemBody {
   detail: string
   help_url?: string
   request_id?: string
+  /** Milliseconds after which trying again makes sense. */
+  retry_after?: number
 }
 
 export class ApiProblem extends Error implements ProblemBody {
@@ -20,6 +22,7 @@ export class ApiProblem extends Error implements ProblemBody {
   readonly detail: string
   readonly help_url?: string
   readonly request_id?: string
+  readonly retry_after?: number
 
   constructor(body: ProblemBody) {
     super(body.detail)
@@ -30,6 +33,7 @@ export class ApiProblem extends Error implements ProblemBody {
     this.detail = body.detail
     this.help_url = body.help_url
     this.request_id = body.request_id
+    this.retry_after = body.retry_after
   }
 }
 
@@ -47,6 +51,7 @@ export async function problemFromResponse(response: Response): Promise<ApiProble
       title: text(body.title) ?? response.statusText,
       detail: text(body.detail) ?? text(body.title) ?? '',
       help_url: text(body.help_url),
+      retry_after: typeof body.retry_after === 'number' ? body.retry_after : undefined,
       request_id: text(body.request_id) ?? response.headers.get('x-request-id') ?? undefined,
     })
   }

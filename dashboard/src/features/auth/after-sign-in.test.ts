@@ -6,8 +6,14 @@ describe('where to go after signing in', () => {
     expect(validateNext({ next: '/apps/1/keys?x=1' })).toEqual({ next: '/apps/1/keys?x=1' })
   })
 
-  it.each(['https://evil.example', '//evil.example', '/\\evil.example', 'javascript:alert(1)', '/\t/evil.example', '', 7, undefined])(
-    'is never %j',
-    (next) => expect(validateNext({ next })).toEqual({}),
-  )
+  it.each([
+    'https://evil.example',
+    '//evil.example',
+    '/\\evil.example',
+    'javascript:alert(1)',
+    '/\t/evil.example',
+    '',
+    7,
+    undefined,
+  ])('is never %j', (next) => expect(validateNext({ next })).toEqual({}))
 })

@@ -20,6 +20,10 @@ describe('credentials', () => {
   it('puts a refusal on the field it is about', () => {
     expect(['email_taken', 'email_invalid'].map((name) => fieldOf(problem(name)))).toEqual(['email', 'email'])
     expect(['weak_password', 'bad_credentials'].map((name) => fieldOf(problem(name)))).toEqual(['password', 'password'])
-    expect(['rate_limited', 'internal', 'unreachable'].map((name) => fieldOf(problem(name)))).toEqual([null, null, null])
+    expect(['rate_limited', 'internal', 'unreachable'].map((name) => fieldOf(problem(name)))).toEqual([
+      null,
+      null,
+      null,
+    ])
   })
 })

@@ -76,7 +76,7 @@ function SidebarSheet({ session, app }: { session: Session; app: AppSummary }) {
         <Menu size={18} aria-hidden />
       </Dialog.Trigger>
       <Dialog.Portal>
-        <Dialog.Overlay className="fixed inset-0 z-20 animate-appear bg-black/50" />
+        <Dialog.Overlay className="fixed inset-0 z-20 animate-appear bg-scrim" />
         <Dialog.Content
           aria-describedby={undefined}
           className="fixed inset-y-0 left-0 z-20 w-64 max-w-[85vw] animate-slide-in border-r border-line bg-surface focus:outline-none"

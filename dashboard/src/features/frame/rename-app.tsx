@@ -20,7 +20,7 @@ export function RenameApp({ app, open, onOpenChange }: RenameAppProps) {
   return (
     <Dialog.Root open={open} onOpenChange={onOpenChange}>
       <Dialog.Portal>
-        <Dialog.Overlay className="fixed inset-0 z-30 animate-appear bg-black/50" />
+        <Dialog.Overlay className="fixed inset-0 z-30 animate-appear bg-scrim" />
         <Dialog.Content
           aria-describedby={undefined}
           className="fixed top-[18vh] left-1/2 z-30 w-[calc(100vw-24px)] max-w-[400px] -translate-x-1/2 animate-appear rounded-lg border border-line bg-surface p-4 focus:outline-none"

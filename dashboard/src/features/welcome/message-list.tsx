@@ -53,7 +53,7 @@ function MessageRow({ row }: { row: FeedRow }) {
           <time dateTime={new Date(row.at).toISOString()} className="font-mono">
             {clockTime(row.at)}
           </time>
-          <span className="ml-2.5 text-event">{row.event}</span>
+          <span className={cx('ml-2.5 text-event', row.event === 'message' && 'max-sm:hidden')}>{row.event}</span>
           <span className="ml-2.5">{origin(row)}</span>
         </span>
         <Latency row={row} />

@@ -126,13 +126,13 @@ export function SnippetCard({ app, keyId, edgeUrl, email }: SnippetCardProps) {
 
 function HowToRun({ file, run, command }: { file: string; run: string; command: boolean }) {
   return (
-    <p className="mx-3 mb-3 flex flex-wrap items-center gap-x-1.5 text-xs text-muted">
+    <p className="mx-3 mb-3 text-xs leading-7 text-muted">
       Save as <code className="font-mono text-ink">{file}</code>, then{' '}
       {command ? (
-        <span className="inline-flex max-w-full items-center gap-1">
-          <code className="min-w-0 font-mono break-words text-ink">{run}</code>
-          <CopyButton text={run} what="the command" />
-        </span>
+        <>
+          <code className="font-mono break-words text-ink">{run}</code>
+          <CopyButton text={run} what="the command" className="ml-1 align-middle" />
+        </>
       ) : (
         `${run}.`
       )}

@@ -93,7 +93,7 @@ print('sent')`
     label: 'Browser',
     language: 'html',
     file: 'hello.html',
-    run: 'open the file in a browser, then press Send here',
+    run: 'open it in a browser and press Send here',
     note: 'Subscribes with the public key id alone. The secret never goes into a page.',
     usesSecret: false,
     source: ({ edgeUrl, keyId }) => `<!doctype html>
@@ -102,7 +102,10 @@ print('sent')`
 <ul id="messages"></ul>
 <script src="${edgeUrl}/sdk/peal.js"></script>
 <script>
-  const peal = Peal.connect({ url: '${edgeUrl}', key: '${keyId}' })
+  const peal = Peal.connect({
+    url: '${edgeUrl}',
+    key: '${keyId}',
+  })
 
   peal.channel('hello').on('message', (message) => {
     const item = document.createElement('li')

@@ -77,7 +77,7 @@ function LiveHeading({ subscribed }: { subscribed: boolean }) {
         {link.status === 'offline' && <span>Not connected to {channel}</span>}
         {link.status === 'refused' && <span>Could not subscribe to {channel}</span>}
       </h1>
-      <p className="mt-0.5 max-w-[68ch] text-muted">
+      <p className="mt-0.5 max-w-[84ch] text-muted">
         {link.status === 'offline' || link.status === 'refused' ? (
           link.reason
         ) : (
@@ -125,7 +125,7 @@ function Step({ done, children }: { done: boolean; children: string }) {
         {done && <Check size={11} strokeWidth={3} />}
       </span>
       {children}
-      <span className="sr-only">{done ? '(done)' : '(open)'}</span>
+      <span className="sr-only">{done ? ' (done)' : ' (open)'}</span>
     </li>
   )
 }
