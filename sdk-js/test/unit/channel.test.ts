@@ -118,6 +118,18 @@ describe('subscribing', () => {
     expect(errors).toEqual(['rate_limited']);
   });
 
+  it('does not try again once the client is closed', async () => {
+    const { server, peal } = await rig();
+    server.on.subscribe = () => ({
+      error: refusal(42900, 'rate_limited', { retryable: true, retry_after: 3_000 }),
+    });
+    const subscribing = refusalOf(peal.channel('a').subscribe());
+    await settle();
+    await peal.close();
+    expect(vi.getTimerCount()).toBe(0);
+    expect(await subscribing).toBe('closed');
+  });
+
   it('ends with unsubscribe: nothing is heard, no position is kept, iterators end', async () => {
     const { server, peal } = await rig();
     const room = peal.channel('a');

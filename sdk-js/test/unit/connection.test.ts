@@ -290,10 +290,14 @@ describe('liveness', () => {
     global.dispatchEvent(new Event('online'));
     await settle();
     expect(peal.state.name).toBe('connected');
+    const removed = [vi.spyOn(global, 'removeEventListener'), vi.spyOn(page, 'removeEventListener')];
+    vi.stubGlobal('removeEventListener', global.removeEventListener.bind(global));
     await peal.close();
-    const removed = vi.getTimerCount();
-    global.dispatchEvent(new Event('online'));
-    expect(vi.getTimerCount()).toBe(removed);
+    expect(removed.flatMap(({ mock }) => mock.calls.map(([type]) => type))).toEqual([
+      'online',
+      'offline',
+      'visibilitychange',
+    ]);
     vi.unstubAllGlobals();
   });
 
@@ -323,6 +327,17 @@ describe('frames', () => {
     peal.channel('a').on('message', (message) => seen.push(message.data));
     await settle();
     expect(seen).toEqual([1, 2]);
+  });
+
+  it('stops reading a frame when a listener closes the client', async () => {
+    const { server, peal } = await rig();
+    peal.channel('a').on('message', () => void peal.close());
+    await settle();
+    const message = { channel: 'a', id: 'i', ts: 1, event: 'e', data: 1, position: '1-1' };
+    server.socket.push({ message }, { goaway: { retry_in: 5_000 } });
+    await settle();
+    expect(vi.getTimerCount()).toBe(0);
+    expect(peal.state.name).toBe('closed');
   });
 
   it('survives what is not JSON, not an object, or not known', async () => {

@@ -123,6 +123,27 @@ describe('renewal', () => {
     expect(source.most).toBe(1);
   });
 
+  it('shares one getToken with a reconnect that happens meanwhile', async () => {
+    const source = tokenSource();
+    const server = serverWithTokensFor(5 * MINUTE);
+    const { peal } = await rig({ getToken: source.getToken }, server);
+    let release = (_token: string) => {};
+    source.answer = () =>
+      new Promise((resolve) => {
+        release = resolve;
+      });
+    await pass(4.5 * MINUTE);
+    server.socket.drop(1006);
+    await pass(1_000);
+    expect(peal.state.name).toBe('connecting');
+    release('shared');
+    await settle();
+    expect(peal.state.name).toBe('connected');
+    expect(server.requests('connect').at(-1)).toMatchObject({ token: 'shared' });
+    expect(server.requests('refresh')).toEqual([]);
+    expect(source.calls).toBe(2);
+  });
+
   it('tries another token when the server refuses one', async () => {
     const source = tokenSource();
     const server = serverWithTokensFor(5 * MINUTE);
