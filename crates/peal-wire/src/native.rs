@@ -3,15 +3,15 @@
 //! A frame to a client holds one JSON object without a line break, so that a caller may join several by `\n`.
 
 mod decode;
-mod encode;
 mod fields;
 mod publication;
+mod push;
 mod reply;
 pub mod rest;
 
 pub use decode::{Connect, Credentials, History, Operation, Publish, Request, Rewind, Subscribe, decode};
-pub use encode::{encode_discontinuity, encode_error, encode_expiring, encode_goaway, encode_presence, encode_unsubscribed};
 pub use publication::encode_message;
+pub use push::{encode_discontinuity, encode_error, encode_expiring, encode_goaway, encode_presence, encode_unsubscribed};
 pub use reply::{
     Reason, Subscribed, encode_connected, encode_error_reply, encode_history, encode_members, encode_ok, encode_published,
     encode_refreshed, encode_subscribed,

@@ -10,6 +10,7 @@ use sha1::{Digest, Sha1};
 
 mod decoder;
 mod header;
+mod partial;
 mod violation;
 
 pub use decoder::{Decoder, Event, Input, Limits};

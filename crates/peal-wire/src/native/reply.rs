@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use peal_core::{ConnectionId, Member, MessageId, Position, Publication, Refusal};
 
-use super::encode::{write_members, write_refusal};
 use super::publication;
+use super::push::{write_members, write_refusal};
 use crate::json::{self, Object};
 use crate::ws;
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use peal_core::{ConnectionId, ErrorCode, Message, MessageId, Position, Publication, Refusal};
 
 use super::decode::History;
-use super::{LIMIT_DEFAULT, encode, fields, reply};
+use super::{LIMIT_DEFAULT, fields, push, reply};
 use crate::json::{self, DEPTH_MAX, Fields, Object};
 
 /// Messages in one body.
@@ -110,7 +110,7 @@ pub fn encode_published_batch<'r>(results: impl IntoIterator<Item = Result<(&'r 
             let mut item = Object::begin(buf);
             match result {
                 Ok((message, position)) => reply::fill_published(&mut item, message, position),
-                Err(refusal) => item.object("error", |error| encode::write_refusal(error, refusal)),
+                Err(refusal) => item.object("error", |error| push::write_refusal(error, refusal)),
             }
             item.end();
         });

@@ -5,6 +5,7 @@
 //! Memory follows what a client *sent*, never what a header *announces*; a message over the limit is refused at the header.
 
 use super::header::{self, Header, MASKED_MAX};
+use super::partial::{Frame, Lent, Partial};
 use super::{Opcode, Violation, ViolationKind};
 
 /// What one connection may send. May change between two calls of [`Decoder::next`].
@@ -80,42 +81,6 @@ impl<'i> Input<'i> {
 pub struct Decoder {
     partial: Option<Box<Partial>>,
     closed: bool,
-}
-
-/// What has arrived of frames and messages that are not complete.
-#[derive(Debug, Default)]
-struct Partial {
-    header: [u8; MASKED_MAX],
-    header_len: u8,
-    frame: Option<Frame>,
-    control: Vec<u8>,
-    message: Option<Message>,
-    /// What the last call lent out, to be given back by the next.
-    lent: Option<Lent>,
-}
-
-/// A frame whose payload is arriving.
-#[derive(Debug, Clone, Copy)]
-struct Frame {
-    header: Header,
-    received: usize,
-}
-
-/// A message of which not all has arrived.
-#[derive(Debug)]
-struct Message {
-    text: bool,
-    bytes: Vec<u8>,
-    /// So many bytes are known to be UTF-8.
-    checked: usize,
-    fragments: u16,
-    controls: u16,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Lent {
-    Message,
-    Control,
 }
 
 /// What one step found. Ranges lie in the input.
@@ -276,46 +241,6 @@ impl Decoder {
     }
 }
 
-impl Partial {
-    fn is_idle(&self) -> bool {
-        self.header_len == 0 && self.frame.is_none() && self.message.is_none()
-    }
-
-    fn begin(&mut self, header: &Header) {
-        if matches!(header.opcode, Opcode::Text | Opcode::Binary) {
-            let text = header.opcode == Opcode::Text;
-            self.message = Some(Message { text, bytes: Vec::new(), checked: 0, fragments: 1, controls: 0 });
-        }
-    }
-
-    fn lent(&self) -> &[u8] {
-        match (self.lent, &self.message) {
-            (Some(Lent::Message), Some(message)) => &message.bytes,
-            (Some(Lent::Control), _) => &self.control,
-            (Some(Lent::Message), None) | (None, _) => &[],
-        }
-    }
-}
-
-impl Message {
-    /// Text is checked as it arrives, so that a long message that is wrong at its beginning is not waited for.
-    fn push(&mut self, bytes: &[u8]) -> Result<(), ViolationKind> {
-        self.bytes.extend_from_slice(bytes);
-        if self.text {
-            match std::str::from_utf8(&self.bytes[self.checked..]) {
-                Ok(_) => self.checked = self.bytes.len(),
-                Err(error) if error.error_len().is_some() => return Err(ViolationKind::NotUtf8),
-                Err(error) => self.checked += error.valid_up_to(),
-            }
-        }
-        Ok(())
-    }
-
-    fn end(&self) -> Result<(), ViolationKind> {
-        if self.text && self.checked < self.bytes.len() { Err(ViolationKind::NotUtf8) } else { Ok(()) }
-    }
-}
-
 fn event(opcode: Opcode, bytes: &[u8]) -> Result<Event<'_>, ViolationKind> {
     let text = |bytes| std::str::from_utf8(bytes).map_err(|_| ViolationKind::NotUtf8);
     Ok(match opcode {
@@ -340,4 +265,61 @@ fn event(opcode: Opcode, bytes: &[u8]) -> Result<Event<'_>, ViolationKind> {
 /// RFC 6455 section 7.4 and the IANA registry: 1012 to 1014 were registered later; 1004 to 1006 and 1015 are never sent.
 const fn may_be_sent(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+        let mut frame = vec![first];
+        match payload.len() {
+            0..=125 => frame.push(0x80 | payload.len() as u8),
+            _ => {
+                frame.push(0xfe);
+                frame.extend((payload.len() as u16).to_be_bytes());
+            }
+        }
+        frame.extend([0; 4]);
+        frame.extend(payload);
+        frame
+    }
+
+    /// Feeds bytes and answers how many events came out.
+    fn feed(decoder: &mut Decoder, bytes: &[u8]) -> usize {
+        let mut bytes = bytes.to_vec();
+        let mut input = Input::new(&mut bytes);
+        let mut events = 0;
+        while decoder.next(&mut input, &Limits::new(20_000)).expect("a well-behaved client").is_some() {
+            events += 1;
+        }
+        events
+    }
+
+    #[test]
+    fn an_idle_connection_costs_two_words() {
+        assert!(size_of::<Decoder>() <= 16);
+    }
+
+    #[test]
+    fn whole_frames_are_never_copied() {
+        let mut decoder = Decoder::default();
+        assert_eq!(feed(&mut decoder, &[masked(0x81, b"one"), masked(0x89, b""), masked(0x82, &[7; 5_000])].concat()), 3);
+        assert!(decoder.partial.is_none());
+    }
+
+    #[test]
+    fn memory_follows_what_was_sent_and_is_given_back() {
+        let mut decoder = Decoder::default();
+        let frame = masked(0x81, &[b'x'; 16_000]);
+        assert_eq!(feed(&mut decoder, &frame[..100]), 0);
+        assert!(decoder.partial.as_ref().is_some_and(|partial| partial.held_bytes() < 1_000), "16,000 bytes were only announced");
+        assert_eq!(feed(&mut decoder, &frame[100..]), 1);
+        assert!(decoder.partial.is_none());
+
+        let ping = masked(0x89, b"ping");
+        assert_eq!(feed(&mut decoder, &[masked(0x01, b"frag"), ping[..7].to_vec()].concat()), 0);
+        assert_eq!(feed(&mut decoder, &[&ping[7..], &masked(0x80, b"ment")].concat()), 2);
+        assert!(decoder.partial.is_none());
+    }
 }

@@ -1,0 +1,1 @@
+//! No input panics, and what is refused is refused clearly.
