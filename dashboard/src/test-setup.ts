@@ -1,8 +1,13 @@
 import '@testing-library/jest-dom/vitest'
 import { cleanup } from '@testing-library/react'
-import { afterEach } from 'vitest'
+import { afterEach, vi } from 'vitest'
+
+// What jsdom lacks and pages call.
+window.scrollTo = () => {}
+window.matchMedia ??= ((query: string) => ({ matches: false, media: query, addEventListener() {} })) as never
 
 afterEach(() => {
   cleanup()
   localStorage.clear()
+  vi.unstubAllGlobals()
 })

@@ -1,0 +1,61 @@
+/** Renders the whole app at an address, against a fetch that answers from a table. */
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { createMemoryHistory, RouterProvider } from '@tanstack/react-router'
+import { render } from '@testing-library/react'
+import { vi } from 'vitest'
+import type { Session } from './api/types'
+import { makeApp } from './app'
+import { Announcer } from './ui/announce'
+
+type Answer = { status?: number; body?: unknown }
+export type Answers = Record<string, Answer | ((body: unknown) => Answer)>
+
+export const SESSION: Session = {
+  user: { id: 'u1', email: 'ada@example.com' },
+  org: { id: 'o1', name: "ada's team" },
+  apps: [{ id: '123456789', name: 'My first app', environment: 'development' }],
+  edge_url: 'http://edge.test:7100',
+  dev: true,
+  sudo_until: null,
+}
+
+export function refusal(status: number, name: string, detail: string): Answer {
+  return { status, body: { code: status * 100, name, title: detail, detail, request_id: 'req-7' } }
+}
+
+/** Keys are like `GET /session`. An operation that is not in the table is not reachable. Gives the calls made so far. */
+export function stubApi(answers: Answers): string[] {
+  const calls: string[] = []
+  vi.stubGlobal('fetch', async (url: string, request: RequestInit = {}) => {
+    const operation = `${request.method ?? 'GET'} ${url.replace('/api/v1', '')}`
+    calls.push(operation)
+    const entry = answers[operation]
+    if (!entry) throw new TypeError(`no answer for ${operation}`)
+    const answer =
+      typeof entry === 'function' ? entry(request.body ? JSON.parse(String(request.body)) : undefined) : entry
+    const status = answer.status ?? 200
+    return status === 204 ? new Response(null, { status }) : Response.json(answer.body ?? {}, { status })
+  })
+  return calls
+}
+
+export function renderApp(path: string) {
+  const { queryClient, router } = makeApp(createMemoryHistory({ initialEntries: [path] }))
+  queryClient.setDefaultOptions({ queries: { retry: false } })
+  render(
+    <QueryClientProvider client={queryClient}>
+      <RouterProvider router={router} />
+    </QueryClientProvider>,
+  )
+  return router
+}
+
+/** Renders one component with what all of them may use. */
+export function renderPart(part: React.ReactNode) {
+  return render(
+    <QueryClientProvider client={new QueryClient()}>
+      {part}
+      <Announcer />
+    </QueryClientProvider>,
+  )
+}
