@@ -6,6 +6,7 @@ import { build } from 'esbuild';
 await rm('dist', { recursive: true, force: true });
 const common = { bundle: true, minify: true, target: 'es2022', legalComments: 'none', logLevel: 'warning' };
 await Promise.all([
+  build({ ...common, entryPoints: ['src/codes.ts'], outfile: 'dist/codes.js', format: 'esm' }),
   build({
     ...common,
     entryPoints: ['src/index.ts'],

@@ -27,11 +27,16 @@ export interface HttpRequest {
   body?: unknown;
 }
 
-export async function call<T>(options: HttpOptions, request: HttpRequest): Promise<T> {
+/** `accept` turns an answer into a result, or throws the refusal that it holds. */
+export async function call<T, R = T>(
+  options: HttpOptions,
+  request: HttpRequest,
+  accept: (answer: T) => R = (answer) => answer as unknown as R,
+): Promise<R> {
   const { retries = 3 } = options;
   for (let failures = 0; ; failures++) {
     try {
-      return await once<T>(options, request);
+      return accept(await once<T>(options, request));
     } catch (thrown) {
       const error = thrown as PealError;
       if (!error.retryable || failures >= retries) throw error;

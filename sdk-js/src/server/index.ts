@@ -3,7 +3,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { messagesOfPage, type WirePublication } from '../codec.js';
-import { misuse } from '../errors.js';
+import { type ErrorFields, misuse, PealError } from '../errors.js';
 import type { HistoryOptions, Message, Published } from '../types.js';
 import { call, type HttpOptions } from './http.js';
 import { mintToken, type TokenOptions } from './token.js';
@@ -44,7 +44,10 @@ export interface PealServer {
     authorize: (request: Request) => TokenOptions | undefined | Promise<TokenOptions | undefined>,
   ): (request: Request) => Promise<Response>;
   publish(channel: string, event: string, data: unknown, options?: PublishOptions): Promise<Published>;
-  /** Up to 100 messages to one channel in one request, in order. */
+  /**
+   * Up to 100 messages to one channel in one request, in order. Rejects when one of them is refused: with that refusal, whose
+   * `cause` is the list of all results by index, each a `Published` or a `PealError`.
+   */
   publishBatch(channel: string, messages: readonly BatchMessage[]): Promise<Published[]>;
   history(channel: string, options?: HistoryOptions): Promise<{ messages: Message[]; more: boolean }>;
   /** Closes one connection. Its client is told not to come back unchanged. */
@@ -81,7 +84,7 @@ export function createServer(options: ServerOptions): PealServer {
     async publishBatch(channel, messages) {
       const body = messages.map((message) => ({ id: randomUUID(), ...message }));
       const path = messagesPath(channel);
-      return (await call<{ items: Published[] }>(options, { method: 'POST', path, body })).items;
+      return call(options, { method: 'POST', path, body }, allPublished);
     },
 
     async history(channel, query = {}) {
@@ -110,4 +113,12 @@ export function createServer(options: ServerOptions): PealServer {
       await call(options, { method: 'POST', path: `/v1/apps/${options.app}/revocations`, body });
     },
   };
+}
+
+/** Repeating the whole batch is safe, because every message in it carries an id. */
+function allPublished({ items }: { items: (Published | { error: ErrorFields })[] }): Published[] {
+  const results = items.map((item) => ('error' in item ? new PealError(item.error) : item));
+  const refused = items.find((item): item is { error: ErrorFields } => 'error' in item);
+  if (refused) throw new PealError(refused.error, results);
+  return results as Published[];
 }

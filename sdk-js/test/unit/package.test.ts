@@ -26,6 +26,7 @@ it('has an entry point with types for clients and one for servers', async () => 
   for (const [entry, name] of [
     ['.', 'connect'],
     ['./server', 'createServer'],
+    ['./codes', 'codes'],
   ] as const) {
     const { types, default: file } = manifest.exports[entry];
     expect(await import(new URL(file, root).href)).toHaveProperty(name);

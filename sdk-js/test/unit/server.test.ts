@@ -177,6 +177,26 @@ describe('requests', () => {
     ]);
   });
 
+  it('say which message of a batch was refused, after repeating what may succeed', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0);
+    const refused = (name: string, retryable: boolean) => ({
+      error: { code: 1, name, message: 'No.', retryable },
+    });
+    const { server, seen } = rig([
+      ok({ items: [{ id: 'x' }, refused('rate_limited', true)] }),
+      ok({ items: [{ id: 'x' }, refused('not_authorised', false)] }),
+    ]);
+    const publishing = server.publishBatch('a', [{ data: 1 }, { data: 2 }]);
+    const expectation = expect(publishing).rejects.toMatchObject({
+      name: 'not_authorised',
+      cause: [{ id: 'x' }, expect.any(PealError)],
+    });
+    await vi.advanceTimersByTimeAsync(1);
+    await expectation;
+    expect(seen).toHaveLength(2);
+    expect(seen[1]?.body).toEqual(seen[0]?.body);
+  });
+
   it('read history as the client does', async () => {
     const messages = [{ position: '7-1', id: 'i', ts: 1, event: 'e', data: '5', encoding: 'text' }];
     const { server } = rig([ok({ messages, more: true })]);
