@@ -62,7 +62,7 @@ function RenameForm({ app, close }: { app: AppSummary; close: () => void }) {
         label="Name"
         name="name"
         autoComplete="off"
-        maxLength={100}
+        maxLength={80}
         value={name}
         error={empty ? 'Give the app a name.' : undefined}
         onChange={(event) => setName(event.target.value)}

@@ -11,6 +11,8 @@ const EARLIER_ROWS = 20
 export interface Hello {
   rows: FeedRow[]
   subscribed: boolean
+  /** Why the server refused the subscription, if it did. */
+  refused: string | null
   /** @throws PealError when the server refuses, or the connection is gone. */
   send: (data: unknown) => Promise<void>
 }
@@ -24,6 +26,7 @@ export function useHello(): Hello {
   const { peal, link } = useConsole()
   const [rows, setRows] = useState<FeedRow[]>([])
   const [ready, setReady] = useState(false)
+  const [refused, setRefused] = useState<string | null>(null)
   const sent = useRef(new Map<string, Sent>())
   const clock = useRef<ClockDifference | null>(null)
 
@@ -54,14 +57,24 @@ export function useHello(): Hello {
         setReady(true)
         setRows((rows) => addEarlier(rows, earlier))
       },
-      () => {
-        // Refused or closed: the connection's state, which the page shows, says why.
+      (error: Error) => {
+        if (open) setRefused(error.message)
       },
     )
+    // A subscription may also be ended later, by a new token or a changed rule.
+    const offError = peal.on('error', (error) => {
+      if (channel.state !== 'failed') return
+      setReady(false)
+      setRefused(error.message)
+    })
     return () => {
       open = false
       setReady(false)
+      setRefused(null)
       off()
+      offError()
+      // A connection that is closed at the same time refuses this, which changes nothing.
+      channel.unsubscribe().catch(() => {})
     }
   }, [peal])
 
@@ -75,7 +88,7 @@ export function useHello(): Hello {
     [peal],
   )
 
-  return { rows, subscribed: ready && link.status === 'live', send }
+  return { rows, subscribed: ready && link.status === 'live', refused, send }
 }
 
 async function subscribeAndLookBack(channel: Channel): Promise<FeedRow[]> {

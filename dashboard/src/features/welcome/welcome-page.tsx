@@ -6,7 +6,7 @@ import { asProblem } from '#/api/problem'
 import { keysQuery } from '#/api/queries'
 import type { AppSummary, Key, Session } from '#/api/types'
 import { mayPublish } from '#/features/keys/capabilities'
-import { useConsole } from '#/realtime/console'
+import { type Link as ConsoleLink, useConsole } from '#/realtime/console'
 import { LinkDot } from '#/realtime/link-status'
 import { Button } from '#/ui/button'
 import { cx } from '#/ui/cx'
@@ -17,7 +17,7 @@ import { Composer } from './composer'
 import { type Milestones, milestones } from './feed'
 import { MessageList } from './message-list'
 import { SnippetCard } from './snippet-card'
-import { HELLO, useHello } from './use-hello'
+import { HELLO, type Hello, useHello } from './use-hello'
 
 export function WelcomePage({ app, session }: { app: AppSummary; session: Session }) {
   usePageTitle('Welcome')
@@ -29,7 +29,7 @@ export function WelcomePage({ app, session }: { app: AppSummary; session: Sessio
   return (
     <>
       <header className="mb-5 flex flex-wrap items-start justify-between gap-x-8 gap-y-3">
-        <LiveHeading subscribed={hello.subscribed} />
+        <LiveHeading hello={hello} />
         <Progress done={milestones(hello.rows)} app={app} />
       </header>
       <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_minmax(0,1fr)]">
@@ -64,23 +64,21 @@ function pickKey(keys: readonly Key[]): Key | undefined {
   return keys.find((key) => mayPublish(key.capabilities, HELLO))
 }
 
-function LiveHeading({ subscribed }: { subscribed: boolean }) {
+function LiveHeading({ hello }: { hello: Hello }) {
   const { link, edgeUrl } = useConsole()
   const channel = <code className="rounded-md bg-accent-soft px-1.5 py-0.5 font-mono text-[0.85em]">{HELLO}</code>
-  const live = link.status === 'live' && subscribed
+  const { status, reason } = standing(link, hello)
   return (
     <div className="min-w-0">
       <h1 className="flex flex-wrap items-center gap-x-2.5 text-xl font-semibold tracking-tight">
-        <LinkDot status={live ? 'live' : link.status === 'live' ? 'connecting' : link.status} />
-        {live && <span>Your channel {channel} is live</span>}
-        {!live && (link.status === 'connecting' || link.status === 'live') && <span>Subscribing to {channel}…</span>}
-        {link.status === 'offline' && <span>Not connected to {channel}</span>}
-        {link.status === 'refused' && <span>Could not subscribe to {channel}</span>}
+        <LinkDot status={status} />
+        {status === 'live' && <span>Your channel {channel} is live</span>}
+        {status === 'connecting' && <span>Subscribing to {channel}…</span>}
+        {status === 'offline' && <span>Not connected to {channel}</span>}
+        {status === 'refused' && <span>Could not subscribe to {channel}</span>}
       </h1>
       <p className="mt-0.5 max-w-[84ch] text-muted">
-        {link.status === 'offline' || link.status === 'refused' ? (
-          link.reason
-        ) : (
+        {reason ?? (
           <>
             This page is an ordinary subscriber at{' '}
             <span className="inline-block max-w-full font-mono text-xs break-words">{edgeUrl}</span>. Whatever anyone
@@ -90,6 +88,13 @@ function LiveHeading({ subscribed }: { subscribed: boolean }) {
       </p>
     </div>
   )
+}
+
+/** The connection's state and the subscription's, as one. */
+function standing(link: ConsoleLink, hello: Hello): { status: ConsoleLink['status']; reason?: string } {
+  if (link.status !== 'live') return link
+  if (hello.refused) return { status: 'refused', reason: hello.refused }
+  return { status: hello.subscribed ? 'live' : 'connecting' }
 }
 
 function Progress({ done, app }: { done: Milestones; app: AppSummary }) {
