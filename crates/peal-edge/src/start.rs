@@ -155,6 +155,11 @@ impl EdgeHandle {
         self.node.unready()
     }
 
+    /// What each core's hub holds and has done.
+    pub async fn counts(&self) -> Vec<peal_hub::HubCounts> {
+        self.node.counts().await
+    }
+
     /// Loads configuration changes at once instead of within a second.
     pub async fn refresh_directory(&self) {
         self.node.directory.refresh().await;

@@ -1,0 +1,12 @@
+//! A real node with two cores, real sockets and a real Postgres. A file per promise: `hostile_*` is what attackers and broken clients
+//! send, `leaks` counts what is left behind, `publish` and `subscribe` are the ordinary paths. What needs an official client library
+//! belongs in `sdk-js/compat`, what needs no socket in `peal-hub`.
+
+mod hostile_http;
+mod hostile_native;
+mod hostile_pusher;
+mod hostile_websocket;
+mod leaks;
+mod lifecycle;
+mod native;
+mod support;
