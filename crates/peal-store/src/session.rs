@@ -40,7 +40,7 @@ impl SessionToken {
     pub(crate) fn generate() -> Self {
         let mut bytes = Zeroizing::new([0u8; TOKEN_BYTES]);
         rand::rng().fill_bytes(&mut *bytes);
-        SessionToken(URL_SAFE_NO_PAD.encode(&*bytes).into())
+        SessionToken(URL_SAFE_NO_PAD.encode(*bytes).into())
     }
 
     /// `None` for a text that no session can have, without asking the database.

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use peal_store::{Actor, Keyring, SessionOrigin, SignUp, SignedUp, Store, StoreOptions};
+use peal_testkit::postgres::TestDb;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use uuid::Uuid;
 
 pub(crate) const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -12,15 +12,18 @@ pub(crate) struct Bench {
     pub(crate) store: Store,
     pub(crate) keyring: Keyring,
     pub(crate) url: String,
+    /// Drops the database, after the store's connections are gone or not.
+    _db: TestDb,
 }
 
 impl Bench {
     pub(crate) async fn new() -> Bench {
-        let url = database_create().await;
+        let db = TestDb::create().await;
+        let url = db.url().to_owned();
         let keyring = Keyring::ephemeral();
         let store = connect(&url, keyring.clone()).await;
         store.migrate().await.expect("the migrations apply");
-        Bench { store, keyring, url }
+        Bench { store, keyring, url, _db: db }
     }
 
     /// Runs a statement behind the store's back.
@@ -54,13 +57,4 @@ pub(crate) fn actor_of(signed_up: &SignedUp) -> Actor {
 
 pub(crate) async fn connect(url: &str, keyring: Keyring) -> Store {
     Store::connect(url, keyring, StoreOptions::default()).await.expect("the URL is valid")
-}
-
-async fn database_create() -> String {
-    let admin_url = std::env::var("PEAL_TEST_DATABASE_URL").expect("PEAL_TEST_DATABASE_URL names a cluster for tests");
-    let name = format!("peal_store_{}", Uuid::now_v7().simple());
-    let mut admin = PgConnection::connect(&admin_url).await.expect("the test cluster answers");
-    sqlx::query(AssertSqlSafe(format!("create database {name}"))).execute(&mut admin).await.expect("a database is created");
-    let (server, _) = admin_url.rsplit_once('/').expect("the URL names a database");
-    format!("{server}/{name}")
 }

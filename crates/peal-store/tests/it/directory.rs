@@ -134,7 +134,7 @@ async fn a_delta_carries_keys_rules_and_revocations_of_the_changed_app() {
     assert_eq!(app.revocations.clients, [("bob".to_owned(), 200)], "the later time holds");
     assert_eq!(app.revocations.token_ids, ["jti"]);
     assert_eq!(app.revocations.issued_before, Some(300));
-    assert_eq!(app.revocations.keys, [ada.key.id.clone()]);
+    assert_eq!(app.revocations.keys, std::slice::from_ref(&ada.key.id));
 
     bench.store.key_revoke(ada.org.id, ada.app.id, &ada.key.id, &actor).await.unwrap();
     let app = bench.store.directory_load(Some(since)).await.unwrap().apps.remove(0);

@@ -1,0 +1,8 @@
+//! The handlers, a module per noun. Each states its permission with its first argument.
+
+pub(crate) mod apps;
+pub(crate) mod auth;
+pub(crate) mod console;
+pub(crate) mod health;
+pub(crate) mod keys;
+pub(crate) mod session;
