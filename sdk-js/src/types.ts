@@ -105,7 +105,10 @@ export interface ChannelOptions {
 }
 
 export interface PublishOptions {
-  /** Makes the publish idempotent for two minutes. Generated when absent, so that a repeat after a reconnect is safe. */
+  /**
+   * Makes the publish idempotent for two minutes. Generated when absent, so that a repeat after a reconnect is safe. Give
+   * your own to repeat a publish yourself after a retryable error.
+   */
   id?: string;
   /** Deliver the message to this connection too. Default false. */
   echo?: boolean;
@@ -189,7 +192,7 @@ export interface Channel<T extends object = Record<string, unknown>> {
   /** Resolves once subscribed, rejects when the server refuses for good. `on` and `messages` subscribe without it. */
   subscribe(): Promise<void>;
   /**
-   * Every message from here on, with up to `rewind` earlier ones before them. Ends when the channel is unsubscribed or
+   * Every message from here on, with up to `rewind` earlier ones before them; a gap is told by `on('discontinuity')`. Ends when the channel is unsubscribed or
    * the client closed; throws when the subscription is refused, or when 10,000 messages wait for a slow reader.
    */
   messages(options?: { rewind?: Rewind }): AsyncIterableIterator<MessageOf<T>>;

@@ -130,10 +130,11 @@ it('works from a script tag: publish, subscribe, presence, history, close', asyn
 it('works as a module, and renews its token in-band', async () => {
   const name = channelName();
   await open('/module');
-  await page.evaluate(async () => {
-    const module = '/index.js';
-    window.Peal = (await import(module)) as typeof PealClient;
+  await page.addScriptTag({
+    type: 'module',
+    content: "import * as Peal from '/index.js'; window.Peal = Peal",
   });
+  await page.waitForFunction(() => window.Peal);
   await listen(peal.edgeUrl, name);
   const connection = () =>
     page.evaluate(() => 'connection' in window.peal.state && window.peal.state.connection);
