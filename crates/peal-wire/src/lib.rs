@@ -8,7 +8,7 @@
 //! `fixtures/` holds golden frames of every kind that the tests here and those of the JavaScript client both read.
 
 pub mod event_name;
-pub mod json;
+mod json;
 pub mod native;
 pub mod pusher;
 pub mod ws;

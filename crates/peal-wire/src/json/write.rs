@@ -5,11 +5,17 @@ use std::io::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
 
 const INFALLIBLE: &str = "writing to a Vec cannot fail";
 
 /// A JSON string, escaped as serde_json does.
 pub(crate) fn text(buf: &mut Vec<u8>, value: &str) {
+    serde_json::to_writer(buf, value).expect(INFALLIBLE);
+}
+
+/// What serde can print; without line breaks.
+pub(crate) fn value(buf: &mut Vec<u8>, value: &impl Serialize) {
     serde_json::to_writer(buf, value).expect(INFALLIBLE);
 }
 

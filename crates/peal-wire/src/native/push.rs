@@ -1,7 +1,6 @@
 //! Pushes other than messages (protocol 3), and what pushes and replies share.
 
 use bytes::Bytes;
-use peal_core::error::help_path;
 use peal_core::{ChannelName, Member, Position, Refusal};
 
 use super::reply::Reason;
@@ -48,7 +47,7 @@ pub fn encode_discontinuity(channel: &ChannelName, reason: Reason, from: Positio
 pub fn encode_unsubscribed(channel: &ChannelName, refusal: &Refusal) -> Bytes {
     push("unsubscribed", SMALL * 3, |ended| {
         ended.text("channel", channel.as_str());
-        ended.object("error", |error| write_refusal(error, refusal));
+        write_refusal(ended.key("error"), refusal);
     })
 }
 
@@ -66,7 +65,11 @@ pub fn encode_goaway(retry_in_ms: u64) -> Bytes {
 /// What no request can be answered with.
 #[must_use]
 pub fn encode_error(refusal: &Refusal) -> Bytes {
-    push("error", SMALL * 3, |error| write_refusal(error, refusal))
+    ws::encode_text_with(SMALL * 3, |buf| {
+        let mut frame = Object::begin(buf);
+        write_refusal(frame.key("error"), refusal);
+        frame.end();
+    })
 }
 
 fn push(kind: &'static str, size_hint: usize, fill: impl FnOnce(&mut Object<'_>)) -> Bytes {
@@ -77,21 +80,9 @@ fn push(kind: &'static str, size_hint: usize, fill: impl FnOnce(&mut Object<'_>)
     })
 }
 
-/// The error object of protocol 5.
-pub(super) fn write_refusal(error: &mut Object<'_>, refusal: &Refusal) {
-    let info = refusal.code.info();
-    error.number("code", info.code);
-    error.text("name", info.name);
-    error.text("message", &refusal.detail);
-    error.flag("retryable", refusal.retryable());
-    error.text("help_url", &help_path(refusal.code));
-    if let Some(reached) = refusal.limit {
-        error.number("limit", reached.limit);
-        error.number("current", reached.current);
-    }
-    if let Some(ms) = refusal.retry_after_ms {
-        error.number("retry_after", ms);
-    }
+/// The error object of protocol 5. Its help URL is relative: the formats do not know where the documentation is served.
+pub(super) fn write_refusal(buf: &mut Vec<u8>, refusal: &Refusal) {
+    json::value(buf, &refusal.native(""));
 }
 
 pub(super) fn write_members<'m>(buf: &mut Vec<u8>, members: impl IntoIterator<Item = &'m Member>) {

@@ -110,7 +110,7 @@ pub fn encode_history<P: AsRef<Publication>>(id: u64, publications: &[P], more: 
 
 #[must_use]
 pub fn encode_error_reply(id: u64, refusal: &Refusal) -> Bytes {
-    reply(id, SMALL * 3, |frame| frame.object("error", |error| write_refusal(error, refusal)))
+    reply(id, SMALL * 3, |frame| write_refusal(frame.key("error"), refusal))
 }
 
 fn ok(id: u64, size_hint: usize, fill: impl FnOnce(&mut Object<'_>)) -> Bytes {

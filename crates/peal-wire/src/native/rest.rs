@@ -6,7 +6,7 @@ use peal_core::{ConnectionId, ErrorCode, Message, MessageId, Position, Publicati
 
 use super::decode::History;
 use super::{LIMIT_DEFAULT, fields, push, reply};
-use crate::json::{self, DEPTH_MAX, Fields, Object};
+use crate::json::{self, Fields, Object};
 
 /// Messages in one body.
 pub const BATCH_MAX: usize = peal_core::exchange::BATCH_MAX;
@@ -39,9 +39,7 @@ pub fn decode_publish(body: &[u8], data_bytes_max: usize) -> Result<PublishBody,
         let message = publish_message(&Fields::parse(text)?, data_bytes_max)?;
         return Ok(PublishBody { batch: false, messages: vec![message] });
     }
-    if !json::depth_at_most(text, DEPTH_MAX) {
-        return Err(ErrorCode::NestingTooDeep.into());
-    }
+    json::check_depth(text)?;
     let items = json::elements(text)?;
     if items.is_empty() {
         return Err(json::invalid("The array is empty; give 1 to 100 messages."));
@@ -110,7 +108,7 @@ pub fn encode_published_batch<'r>(results: impl IntoIterator<Item = Result<(&'r 
             let mut item = Object::begin(buf);
             match result {
                 Ok((message, position)) => reply::fill_published(&mut item, message, position),
-                Err(refusal) => item.object("error", |error| push::write_refusal(error, refusal)),
+                Err(refusal) => push::write_refusal(item.key("error"), refusal),
             }
             item.end();
         });

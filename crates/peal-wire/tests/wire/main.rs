@@ -7,6 +7,7 @@
 //! - `rest`: bodies of the HTTP APIs
 
 mod frames;
+mod golden;
 mod hostile;
 mod ws_oracle;
 mod ws_rules;
