@@ -81,11 +81,13 @@ describe('sign-up', () => {
     expect(screen.getByRole('button', { name: 'Copy request id' })).toBeVisible()
   })
 
-  it('leads to the welcome page', async () => {
+  it('leads to the welcome page, focus and title included', async () => {
     stubApi({ 'POST /auth/sign-up': { status: 201 }, ...signedIn })
     const router = renderApp('/sign-up')
     await fillIn('ada@example.com', 'tide lamp river')
     await waitFor(() => expect(router.state.location.pathname).toBe('/welcome'))
+    await waitFor(() => expect(screen.getByRole('main')).toHaveFocus())
+    expect(screen.getByTestId('announcer')).toHaveTextContent('Welcome · Peal')
   })
 })
 

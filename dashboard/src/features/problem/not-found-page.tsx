@@ -6,7 +6,7 @@ import { usePageTitle } from '#/ui/page-header'
 export function NotFoundPage() {
   usePageTitle('Not found')
   return (
-    <main className="mx-auto flex w-full max-w-[392px] flex-1 flex-col px-4 pt-[18vh]">
+    <main tabIndex={-1} className="focus:outline-none mx-auto flex w-full max-w-[392px] flex-1 flex-col px-4 pt-[18vh]">
       <Mark size={26} />
       <h1 className="mt-6 text-xl font-semibold tracking-tight">Nothing at this address</h1>
       <p className="mt-1 mb-6 text-muted">

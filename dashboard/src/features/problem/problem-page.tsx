@@ -15,7 +15,10 @@ export function ProblemPage({ error, reset }: ErrorComponentProps) {
     void router.invalidate()
   }
   return (
-    <main className="mx-auto flex w-full max-w-[520px] flex-1 flex-col gap-6 px-4 pt-[18vh]">
+    <main
+      tabIndex={-1}
+      className="focus:outline-none mx-auto flex w-full max-w-[520px] flex-1 flex-col gap-6 px-4 pt-[18vh]"
+    >
       <h1 className="flex items-center gap-2 text-xl font-semibold tracking-tight">
         <Mark size={26} /> This page could not be loaded
       </h1>

@@ -84,7 +84,9 @@ client = pusher.Pusher(
     ssl=${edge.tls ? 'True' : 'False'},
 )
 
-client.trigger('hello', 'message', {'text': 'hello from Python'})
+client.trigger('hello', 'message', {
+    'text': 'hello from Python',
+})
 print('sent')`
     },
   },

@@ -77,12 +77,12 @@ function LiveHeading({ hello }: { hello: Hello }) {
         {status === 'offline' && <span>Not connected to {channel}</span>}
         {status === 'refused' && <span>Could not subscribe to {channel}</span>}
       </h1>
-      <p className="mt-0.5 max-w-[84ch] text-muted">
+      <p className="mt-0.5 max-w-[68ch] text-muted">
         {reason ?? (
           <>
-            This page is an ordinary subscriber at{' '}
-            <span className="inline-block max-w-full font-mono text-xs break-words">{edgeUrl}</span>. Whatever anyone
-            publishes there shows up below.
+            This page listens at{' '}
+            <span className="inline-block max-w-full font-mono text-xs break-words">{edgeUrl}</span> like any other
+            client.
           </>
         )}
       </p>
