@@ -17,6 +17,10 @@ describe('latency', () => {
     expect(latencyFromElsewhere({ ms: 5_000, uncertainty: 5 }, 1_038, 6_000)).toBe(38)
   })
 
+  it('does not correct by less than is known', () => {
+    expect(latencyFromElsewhere({ ms: -3, uncertainty: 4 }, 1_005, 1_000)).toBe(5)
+  })
+
   it('is never negative', () => {
     expect(latencyFromElsewhere({ ms: 0, uncertainty: 5 }, 999, 1_000)).toBe(0)
   })

@@ -30,7 +30,9 @@ export function latencyFromElsewhere(
   arrivedAt: number,
   serverTs: number,
 ): number | null {
-  const ms = arrivedAt + (clock?.ms ?? 0) - serverTs
+  // A difference that is no larger than its own uncertainty is no difference.
+  const correction = clock && Math.abs(clock.ms) > clock.uncertainty ? clock.ms : 0
+  const ms = arrivedAt + correction - serverTs
   if (!clock && (ms < 0 || ms > PLAUSIBLE_MS)) return null
   return Math.max(0, ms)
 }
