@@ -1,13 +1,14 @@
 //! Who is at the other end of a request: address, user agent, and the request's own id. Set once by the outermost layer.
 
-use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::ConnectInfo;
 use http::header::USER_AGENT;
 use http::request::Parts;
 use peal_store::SessionOrigin;
 use uuid::Uuid;
+
+use crate::proxies::TrustedProxies;
 
 /// Made here and never taken from the request, because the audit log and the customer's support rely on it.
 #[derive(Debug, Clone)]
@@ -31,20 +32,13 @@ impl Client {
         SessionOrigin { ip: self.ip, user_agent: self.user_agent.clone() }
     }
 
-    pub(crate) fn of(parts: &Parts) -> Self {
+    pub(crate) fn of(parts: &Parts, proxies: &TrustedProxies) -> Self {
         // A router that is served without addresses (a test) counts everybody as one client.
-        let ip = parts.extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip());
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip());
+        let ip = proxies.client(peer, &parts.headers);
         let user_agent =
             parts.headers.get(USER_AGENT).map_or_else(String::new, |value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let request_id = parts.extensions.get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
-        Client { ip: ip.to_canonical(), user_agent, request_id }
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Client {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(Client::of(parts))
+        Client { ip, user_agent, request_id }
     }
 }

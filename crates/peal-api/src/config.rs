@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use argon2::Params;
 
+use crate::proxies::TrustedProxies;
+
 #[derive(Debug, Clone)]
 pub struct ApiConfig {
     /// Where browsers reach this server. With `http` the session cookie is not `Secure`, which only suits `peal dev`.
@@ -17,6 +19,24 @@ pub struct ApiConfig {
     pub dashboard_dir: Option<PathBuf>,
     /// Whether strangers may make accounts.
     pub signups: bool,
+    /// Whose `X-Forwarded-For` is believed. Without it everybody behind a load balancer shares one rate limit.
+    pub trusted_proxies: TrustedProxies,
+}
+
+impl ApiConfig {
+    /// For a server that only these two addresses tell from others: default password cost, sign-ups open, no proxies.
+    #[must_use]
+    pub fn new(public_url: impl Into<String>, edge_url: impl Into<String>) -> Self {
+        ApiConfig {
+            public_url: public_url.into(),
+            edge_url: edge_url.into(),
+            dev: false,
+            password_cost: PasswordCost::default(),
+            dashboard_dir: None,
+            signups: true,
+            trusted_proxies: TrustedProxies::default(),
+        }
+    }
 }
 
 /// Parameters of argon2id. The default (64 MiB, 3 passes, one lane) takes about 0.2 s.

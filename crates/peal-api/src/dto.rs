@@ -99,8 +99,10 @@ pub(crate) struct KeyBody {
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(required)]
     last_used_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(required)]
     expires_at: Option<OffsetDateTime>,
 }
 
@@ -133,6 +135,7 @@ impl From<SigningKey> for RevealedKey {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Page<T> {
     items: Vec<T>,
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 
@@ -144,6 +147,7 @@ impl<T> Page<T> {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = SignedUp)]
 pub(crate) struct SignedUpBody {
     pub(crate) user: UserBody,
     pub(crate) org: OrgBody,
@@ -152,6 +156,7 @@ pub(crate) struct SignedUpBody {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = SignedIn)]
 pub(crate) struct SignedInBody {
     pub(crate) user: UserBody,
     pub(crate) org: OrgBody,
@@ -170,10 +175,12 @@ pub(crate) struct SessionBody {
     pub(crate) dev: bool,
     /// Until when dangerous actions need no password.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(required)]
     pub(crate) sudo_until: Option<OffsetDateTime>,
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = Sudo)]
 pub(crate) struct SudoBody {
     #[serde(with = "time::serde::rfc3339")]
     pub(crate) sudo_until: OffsetDateTime,
@@ -181,6 +188,7 @@ pub(crate) struct SudoBody {
 
 /// A client token for the dashboard's own connection to the edge.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ConsoleToken)]
 pub(crate) struct ConsoleTokenBody {
     pub(crate) token: String,
     #[serde(with = "time::serde::rfc3339")]
@@ -189,6 +197,7 @@ pub(crate) struct ConsoleTokenBody {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = Health)]
 pub(crate) struct HealthBody {
     pub(crate) status: &'static str,
 }

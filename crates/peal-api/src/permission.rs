@@ -107,8 +107,8 @@ pub(crate) struct Anyone {
 }
 
 impl Grant for Anyone {
-    async fn obtain(parts: &mut Parts, _state: &ApiState, _action: Action) -> Result<Self, Problem> {
-        Ok(Anyone { client: Client::of(parts) })
+    async fn obtain(parts: &mut Parts, state: &ApiState, _action: Action) -> Result<Self, Problem> {
+        Ok(Anyone { client: Client::of(parts, &state.trusted_proxies) })
     }
 }
 
@@ -127,7 +127,7 @@ impl Member {
     async fn authenticate(parts: &Parts, state: &ApiState) -> Result<Self, Problem> {
         let token = state.cookie.read(&parts.headers).ok_or(ErrorCode::SignInRequired)?;
         let session = state.store.session_resolve(&token).await?.ok_or(ErrorCode::SignInRequired)?;
-        Ok(Member { session, client: Client::of(parts) })
+        Ok(Member { session, client: Client::of(parts, &state.trusted_proxies) })
     }
 
     fn authorise(&self, action: Action, resource: Resource) -> Result<(), Problem> {

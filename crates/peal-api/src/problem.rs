@@ -17,7 +17,8 @@ use utoipa::ToSchema;
 #[derive(Debug)]
 pub(crate) struct Problem(Box<Refusal>);
 
-/// [`peal_core::problem::Problem`] once more, because the description of the API needs a type of this crate.
+// `peal_core::problem::Problem` once more, because the description of the API needs a type of this crate.
+/// An error, as RFC 9457 has it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemBody<'a> {

@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
 use crate::config::ApiConfig;
+use crate::housekeeping;
 use crate::router::router;
 
 /// Open connections. When they are used up, accepting waits, and the kernel's backlog with it.
@@ -33,7 +34,8 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// # Errors
 /// None at present; a failed accept is retried.
 pub async fn serve(listener: TcpListener, config: ApiConfig, store: Store, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-    let router = router(config, store);
+    let router = router(config, store.clone());
+    let housekeeping = AbortOnDrop(tokio::spawn(housekeeping::run(store)));
     let drain = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     tokio::pin!(shutdown);
@@ -53,10 +55,20 @@ pub async fn serve(listener: TcpListener, config: ApiConfig, store: Store, shutd
         connection_spawn(stream, address, place, router.clone(), &drain);
     }
     drop(listener);
+    drop(housekeeping);
     if tokio::time::timeout(DRAIN_MAX, drain.shutdown()).await.is_err() {
         tracing::warn!("requests were still in progress when the time to stop was over");
     }
     Ok(())
+}
+
+/// A task that does not outlive the server, also when the server's future is dropped.
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {

@@ -10,6 +10,7 @@ use crate::dashboard::Dashboard;
 use crate::limits::Limits;
 use crate::origin::Origin;
 use crate::password::Passwords;
+use crate::proxies::TrustedProxies;
 
 #[derive(Clone)]
 pub(crate) struct ApiState(Arc<Shared>);
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) edge_url: String,
     pub(crate) dev: bool,
     pub(crate) signups: bool,
+    pub(crate) trusted_proxies: TrustedProxies,
 }
 
 impl ApiState {
@@ -53,6 +55,7 @@ impl ApiState {
             edge_url: config.edge_url,
             dev: config.dev,
             signups: config.signups,
+            trusted_proxies: config.trusted_proxies,
         }))
     }
 }

@@ -1,7 +1,5 @@
 //! What can go wrong in the store. Callers decide about status and words; this enum knows neither.
 
-use std::io;
-
 use crate::envelope::OpenRefused;
 
 #[derive(Debug, thiserror::Error)]
@@ -52,15 +50,14 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// Classes 08 (connection), 53 (resources), 57P (shutdown, start-up, cancelled by the administrator), and 25006: a primary that
-/// became a standby.
+/// Whether the same call may succeed later: classes 08 (connection), 53 (resources) and 57P (shutdown, start-up, cancelled by the
+/// administrator); a statement that took too long or lost a deadlock; and 25006, a primary that became a standby.
 fn server_is_away(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Tls(_) => true,
-        sqlx::Error::Io(cause) => cause.kind() != io::ErrorKind::InvalidInput,
-        sqlx::Error::Database(refusal) => refusal
-            .code()
-            .is_some_and(|code| code.starts_with("08") || code.starts_with("53") || code.starts_with("57P") || code == "25006"),
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Tls(_) | sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(refusal) => refusal.code().is_some_and(|code| {
+            ["08", "53", "57P"].iter().any(|class| code.starts_with(class)) || ["57014", "40001", "40P01", "25006"].contains(&&*code)
+        }),
         _ => false,
     }
 }

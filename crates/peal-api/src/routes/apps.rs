@@ -15,7 +15,7 @@ const NAME_CHARS_MAX: usize = 80;
 /// All apps of the org, oldest first.
 #[utoipa::path(
     get, path = "/apps", tag = "apps", operation_id = "app_list",
-    responses((status = 200, body = Page<AppBody>), (status = 401, body = ProblemBody, description = "sign_in_required"))
+    responses((status = 200, body = Page<AppBody>), (status = 401, body = ProblemBody, content_type = "application/problem+json", description = "sign_in_required"))
 )]
 pub(crate) async fn list(Allowed(member): Allowed<AppList>, State(state): State<ApiState>) -> Result<Json<Page<AppBody>>, Problem> {
     Ok(Json(Page::of(state.store.app_list(member.session.org.id).await?)))
@@ -24,7 +24,7 @@ pub(crate) async fn list(Allowed(member): Allowed<AppList>, State(state): State<
 /// One app.
 #[utoipa::path(
     get, path = "/apps/{app}", tag = "apps", operation_id = "app_get", params(("app" = String, Path, description = "App id")),
-    responses((status = 200, body = AppBody), (status = 404, body = ProblemBody, description = "not_found"))
+    responses((status = 200, body = AppBody), (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "not_found"))
 )]
 pub(crate) async fn read(Allowed(granted): Allowed<AppRead>) -> Json<AppBody> {
     Json(granted.app.into())
@@ -36,9 +36,9 @@ pub(crate) async fn read(Allowed(granted): Allowed<AppRead>) -> Json<AppBody> {
     request_body = AppPatch,
     responses(
         (status = 200, body = AppBody),
-        (status = 400, body = ProblemBody, description = "invalid_request"),
-        (status = 403, body = ProblemBody, description = "role_not_allowed, csrf_refused"),
-        (status = 404, body = ProblemBody, description = "not_found"),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "invalid_request"),
+        (status = 403, body = ProblemBody, content_type = "application/problem+json", description = "role_not_allowed, csrf_refused"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "not_found"),
     )
 )]
 pub(crate) async fn update(

@@ -24,10 +24,10 @@ const EMAIL_BYTES_MAX: usize = 254;
     post, path = "/auth/sign-up", tag = "auth", operation_id = "sign_up", request_body = Credentials,
     responses(
         (status = 201, body = SignedUpBody, description = "Signed up and signed in; the session cookie is set"),
-        (status = 400, body = ProblemBody, description = "weak_password, email_invalid, invalid_json, invalid_request"),
-        (status = 403, body = ProblemBody, description = "sign_ups_closed, csrf_refused"),
-        (status = 409, body = ProblemBody, description = "email_taken"),
-        (status = 429, body = ProblemBody, description = "rate_limited"),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json", description = "weak_password, email_invalid, invalid_json, invalid_request"),
+        (status = 403, body = ProblemBody, content_type = "application/problem+json", description = "sign_ups_closed, csrf_refused"),
+        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "email_taken"),
+        (status = 429, body = ProblemBody, content_type = "application/problem+json", description = "rate_limited"),
     )
 )]
 pub(crate) async fn sign_up(
@@ -57,9 +57,9 @@ pub(crate) async fn sign_up(
     post, path = "/auth/sign-in", tag = "auth", operation_id = "sign_in", request_body = Credentials,
     responses(
         (status = 200, body = SignedInBody, description = "Signed in; the session cookie is set"),
-        (status = 401, body = ProblemBody, description = "bad_credentials, whether or not the account exists"),
-        (status = 429, body = ProblemBody, description = "rate_limited"),
-        (status = 503, body = ProblemBody, description = "overloaded"),
+        (status = 401, body = ProblemBody, content_type = "application/problem+json", description = "bad_credentials, whether or not the account exists"),
+        (status = 429, body = ProblemBody, content_type = "application/problem+json", description = "rate_limited"),
+        (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "overloaded"),
     )
 )]
 pub(crate) async fn sign_in(

@@ -23,8 +23,8 @@ const LIFETIME_S: u64 = 5 * 60;
     params(("app" = String, Path, description = "App id")), request_body = Nothing,
     responses(
         (status = 200, body = ConsoleTokenBody),
-        (status = 403, body = ProblemBody, description = "role_not_allowed, csrf_refused"),
-        (status = 404, body = ProblemBody, description = "not_found"),
+        (status = 403, body = ProblemBody, content_type = "application/problem+json", description = "role_not_allowed, csrf_refused"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "not_found"),
     )
 )]
 pub(crate) async fn token(

@@ -17,7 +17,7 @@ pub(crate) async fn alive(Allowed(_anyone): Allowed<Describe>) -> Json<HealthBod
 /// Postgres answers, with a schema that this release can use.
 #[utoipa::path(
     get, path = "/readyz", tag = "health", operation_id = "readyz",
-    responses((status = 200, body = HealthBody), (status = 503, body = ProblemBody, description = "unavailable"))
+    responses((status = 200, body = HealthBody), (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "unavailable"))
 )]
 pub(crate) async fn ready(Allowed(_anyone): Allowed<Describe>, State(state): State<ApiState>) -> Result<Json<HealthBody>, Problem> {
     state.store.schema_version_check().await?;

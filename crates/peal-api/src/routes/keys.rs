@@ -13,7 +13,7 @@ use crate::state::ApiState;
 /// The app's keys, without their secrets.
 #[utoipa::path(
     get, path = "/apps/{app}/keys", tag = "keys", operation_id = "key_list", params(("app" = String, Path, description = "App id")),
-    responses((status = 200, body = Page<KeyBody>), (status = 404, body = ProblemBody, description = "not_found"))
+    responses((status = 200, body = Page<KeyBody>), (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "not_found"))
 )]
 pub(crate) async fn list(Allowed(granted): Allowed<KeyList>, State(state): State<ApiState>) -> Result<Json<Page<KeyBody>>, Problem> {
     Ok(Json(Page::of(state.store.key_list(granted.member.session.org.id, granted.app.id).await?)))
@@ -26,8 +26,8 @@ pub(crate) async fn list(Allowed(granted): Allowed<KeyList>, State(state): State
     request_body = Nothing,
     responses(
         (status = 200, body = RevealedKey),
-        (status = 403, body = ProblemBody, description = "sudo_required, role_not_allowed, csrf_refused"),
-        (status = 404, body = ProblemBody, description = "not_found"),
+        (status = 403, body = ProblemBody, content_type = "application/problem+json", description = "sudo_required, role_not_allowed, csrf_refused"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json", description = "not_found"),
     )
 )]
 pub(crate) async fn reveal(

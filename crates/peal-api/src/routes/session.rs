@@ -15,7 +15,7 @@ use crate::state::ApiState;
 /// Who is signed in, their org and its apps.
 #[utoipa::path(
     get, path = "/session", tag = "session", operation_id = "session_get",
-    responses((status = 200, body = SessionBody), (status = 401, body = ProblemBody, description = "sign_in_required"))
+    responses((status = 200, body = SessionBody), (status = 401, body = ProblemBody, content_type = "application/problem+json", description = "sign_in_required"))
 )]
 pub(crate) async fn read(Allowed(member): Allowed<SessionRead>, State(state): State<ApiState>) -> Result<Json<SessionBody>, Problem> {
     let apps = state.store.app_list(member.session.org.id).await?;
@@ -34,8 +34,8 @@ pub(crate) async fn read(Allowed(member): Allowed<SessionRead>, State(state): St
     post, path = "/session/sudo", tag = "session", operation_id = "session_sudo", request_body = Reauthentication,
     responses(
         (status = 200, body = SudoBody),
-        (status = 401, body = ProblemBody, description = "bad_credentials, sign_in_required"),
-        (status = 429, body = ProblemBody, description = "rate_limited"),
+        (status = 401, body = ProblemBody, content_type = "application/problem+json", description = "bad_credentials, sign_in_required"),
+        (status = 429, body = ProblemBody, content_type = "application/problem+json", description = "rate_limited"),
     )
 )]
 pub(crate) async fn sudo(

@@ -61,12 +61,9 @@ impl Bench {
 /// As `peal dev` has it, with the cheapest hash that argon2 knows.
 pub(crate) fn config() -> ApiConfig {
     ApiConfig {
-        public_url: "http://127.0.0.1:7200".to_owned(),
-        edge_url: "http://127.0.0.1:7100".to_owned(),
         dev: true,
         password_cost: PasswordCost::new(8, 1).expect("8 KiB is the least"),
-        dashboard_dir: None,
-        signups: true,
+        ..ApiConfig::new("http://127.0.0.1:7200", "http://127.0.0.1:7100")
     }
 }
 
