@@ -9,11 +9,13 @@ use bytes::Bytes;
 use sha1::{Digest, Sha1};
 
 mod decoder;
+mod event;
 mod header;
 mod partial;
 mod violation;
 
-pub use decoder::{Decoder, Event, Input, Limits};
+pub use decoder::{Decoder, Input};
+pub use event::{Event, Limits};
 pub use violation::{Violation, ViolationKind};
 
 /// What a frame is (RFC 6455 section 5.2).

@@ -7,7 +7,7 @@ use peal_core::exchange::Direction;
 use peal_core::{ChannelName, ErrorCode, Message, MessageId, Position, Refusal};
 use serde_json::value::RawValue;
 
-use super::fields::{self, channel, data, duration_ms, event, message_id, position};
+use super::fields::{self, channel, duration_ms, message_id, position};
 use super::{LIMIT_DEFAULT, LIMIT_MAX, VERSION};
 use crate::json::{self, Fields};
 
@@ -190,7 +190,7 @@ fn rewind(fields: &Fields<'_>) -> Result<Option<Rewind>, Refusal> {
 fn publish<'a>(fields: &Fields<'a>) -> Result<Operation<'a>, Refusal> {
     Ok(Operation::Publish(Publish {
         channel: channel(fields)?,
-        message: Message::new(event(fields)?, data(fields)?),
+        message: fields::message(fields)?,
         id: message_id(fields)?,
         echo: fields.flag("echo")?,
         ephemeral: fields.flag("ephemeral")?,

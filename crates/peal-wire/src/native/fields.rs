@@ -1,9 +1,8 @@
 //! Fields that several requests share, with one rule each.
 
-use std::sync::Arc;
-
 use peal_core::exchange::Direction;
-use peal_core::{ChannelName, ConnectionId, Data, ErrorCode, MessageId, Position, Refusal};
+use peal_core::{ChannelName, ConnectionId, Data, ErrorCode, Message, MessageId, Position, Refusal};
+use serde_json::value::RawValue;
 
 use super::LIMIT_MAX;
 use crate::event_name;
@@ -24,16 +23,14 @@ pub(super) fn channel(fields: &Fields<'_>) -> Result<ChannelName, Refusal> {
     ChannelName::parse(&fields.required_text("channel")?)
 }
 
-pub(super) fn event(fields: &Fields<'_>) -> Result<Arc<str>, Refusal> {
-    match fields.text("event")? {
-        Some(event) => event_name::parse(&event),
-        None => Ok(EVENT_DEFAULT.into()),
+/// Event and data. Either may be left out, but not both: that is a mistake in the names of the fields.
+pub(super) fn message(fields: &Fields<'_>) -> Result<Message, Refusal> {
+    let (event, data) = (fields.text("event")?, fields.raw("data")?);
+    if event.is_none() && data.is_none() {
+        return Err(json::invalid("Give `event`, `data` or both."));
     }
-}
-
-/// The JSON as it was written; `null` if there is none.
-pub(super) fn data(fields: &Fields<'_>) -> Result<Data, Refusal> {
-    Ok(Data::Json(fields.raw("data")?.map_or("null", |data| data.get()).into()))
+    let event = event_name::parse(event.as_deref().unwrap_or(EVENT_DEFAULT))?;
+    Ok(Message::new(event, Data::Json(data.map_or("null", RawValue::get).into())))
 }
 
 pub(super) fn message_id(fields: &Fields<'_>) -> Result<Option<MessageId>, Refusal> {

@@ -59,7 +59,7 @@ pub fn decode_publish(body: &[u8], data_bytes_max: usize) -> Result<PublishBody,
 }
 
 fn publish_message(fields: &Fields<'_>, data_bytes_max: usize) -> Result<PublishMessage, Refusal> {
-    let message = Message::new(fields::event(fields)?, fields::data(fields)?);
+    let message = fields::message(fields)?;
     if message.data.len() > data_bytes_max {
         let why = format!("`data` has {} bytes; at most {data_bytes_max} are allowed.", message.data.len());
         return Err(Refusal::new(ErrorCode::MessageTooLarge, why).with_limit(data_bytes_max as u64, message.data.len() as u64));

@@ -66,7 +66,7 @@ pub fn decode(text: &str) -> Result<ClientFrame<'_>, Refusal> {
         name if name.starts_with("pusher:") || name.starts_with("pusher_internal:") => {
             return Err(Refusal::new(
                 ErrorCode::UnknownOperation,
-                "Clients can send pusher:subscribe, :unsubscribe, :signin, :ping and :pong, nothing else that begins with pusher.",
+                "Clients send pusher:subscribe, unsubscribe, signin, ping and pong; no other event that begins with pusher.",
             ));
         }
         _ => {

@@ -9,5 +9,6 @@
 mod frames;
 mod golden;
 mod hostile;
+mod rest;
 mod ws_oracle;
 mod ws_rules;

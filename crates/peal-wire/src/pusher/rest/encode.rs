@@ -19,7 +19,7 @@ pub fn encode_trigger_answer<'c>(channels: impl IntoIterator<Item = (&'c str, At
 /// `POST /batch_events` if any event has `info`: `{"batch":[{…},{},…]}`, by index.
 #[must_use]
 pub fn encode_batch_answer(events: impl IntoIterator<Item = Attributes>) -> Vec<u8> {
-    body(|answer| json::list(answer.key("batch"), events, |buf, values| attributes(buf, values)))
+    body(|answer| json::list(answer.key("batch"), events, attributes))
 }
 
 /// `GET /channels`.

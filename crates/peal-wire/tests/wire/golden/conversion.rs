@@ -1,7 +1,11 @@
-//! `conversion.json`: the same data seen from every protocol (DESIGN 5.1). Names read "published as … → wire".
+//! `conversion.json`: the same data seen from every protocol (DESIGN 5.1). Names read "published as … → wire". On the native wire
+//! `decoded` is what the client library shows; on the Pusher wire it is as in `pusher.json`.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use peal_core::{ChannelName, Data, ErrorCode};
 use peal_wire::{native, pusher};
+use serde_json::{Value, json};
 
 use super::{check_server, json_data, message, publication, pusher as pusher_golden, text_data, texts};
 
@@ -13,13 +17,24 @@ fn data_arrives_as_published_or_converted() {
     for (name, data) in published() {
         let publication = publication(vec![message("said", data)]);
         let [text] = texts(&native::encode_message(&room, &publication)).try_into().expect("one frame");
-        let decoded = serde_json::from_str(&text).expect("JSON");
-        frames.push((format!("{name} → native"), text, decoded));
+        let shown = shown(&text);
+        frames.push((format!("{name} → native"), text, shown));
         let [text] = texts(&pusher::encode_publication(&room, &publication)).try_into().expect("one frame");
         let decoded = pusher_golden::seen(&text);
         frames.push((format!("{name} → pusher"), text, decoded));
     }
     check_server("conversion.json", frames);
+}
+
+/// What the JavaScript client gives its user: `data`, and `raw` where it differs. Bytes are a list of numbers here.
+fn shown(text: &str) -> Value {
+    let frame: Value = serde_json::from_str(text).expect("JSON");
+    let (data, encoding) = (&frame["message"]["data"], frame["message"]["encoding"].as_str());
+    match (encoding, data.as_str()) {
+        (Some("text"), Some(raw)) => json!({ "data": serde_json::from_str(raw).unwrap_or_else(|_| json!(raw)), "raw": raw }),
+        (Some("base64"), Some(raw)) => json!({ "data": { "bytes": STANDARD.decode(raw).expect("base64") }, "raw": raw }),
+        _ => json!({ "data": data }),
+    }
 }
 
 fn published() -> Vec<(&'static str, Data)> {
@@ -49,10 +64,10 @@ fn a_round_trip_changes_nothing() {
         assert!(pushed.contains(&format!(r#""event":"message","data":{data}"#)), "{pushed}");
     }
     for data in ["", "{\"a\": 1}\n", "\u{0}\u{7f}\u{2029}é\\\"/", "12345678901234567890"] {
-        let body = serde_json::json!({ "name": "e", "channel": "room.42", "data": data }).to_string();
+        let body = json!({ "name": "e", "channel": "room.42", "data": data }).to_string();
         let trigger = pusher::rest::decode_events(body.as_bytes(), 100).expect("an event");
         let event = &texts(&pusher::encode_publication(&room, &publication(vec![trigger.message])))[0];
-        let event: serde_json::Value = serde_json::from_str(event).expect("JSON");
+        let event: Value = serde_json::from_str(event).expect("JSON");
         assert_eq!(event["data"], data);
     }
 }
