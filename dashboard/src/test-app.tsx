@@ -13,7 +13,7 @@ export type Answers = Record<string, Answer | ((body: unknown) => Answer)>
 export const SESSION: Session = {
   user: { id: 'u1', email: 'ada@example.com' },
   org: { id: 'o1', name: "ada's team" },
-  apps: [{ id: '123456789', name: 'My first app', environment: 'development' }],
+  apps: [{ id: '123456789', name: 'My first app', environment: 'development', created_at: '2026-01-01T00:00:00Z' }],
   edge_url: 'http://edge.test:7100',
   dev: true,
   sudo_until: null,
@@ -26,13 +26,13 @@ export function refusal(status: number, name: string, detail: string): Answer {
 /** Keys are like `GET /session`. An operation that is not in the table is not reachable. Gives the calls made so far. */
 export function stubApi(answers: Answers): string[] {
   const calls: string[] = []
-  vi.stubGlobal('fetch', async (url: string, request: RequestInit = {}) => {
-    const operation = `${request.method ?? 'GET'} ${url.replace('/api/v1', '')}`
+  vi.stubGlobal('fetch', async (request: Request) => {
+    const operation = `${request.method} ${new URL(request.url).pathname.replace('/api/v1', '')}`
     calls.push(operation)
     const entry = answers[operation]
     if (!entry) throw new TypeError(`no answer for ${operation}`)
-    const answer =
-      typeof entry === 'function' ? entry(request.body ? JSON.parse(String(request.body)) : undefined) : entry
+    const body = await request.text()
+    const answer = typeof entry === 'function' ? entry(body ? JSON.parse(body) : undefined) : entry
     const status = answer.status ?? 200
     return status === 204 ? new Response(null, { status }) : Response.json(answer.body ?? {}, { status })
   })

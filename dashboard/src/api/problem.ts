@@ -1,67 +1,48 @@
 /** One error class for everything the API refuses (RFC 9457 problem+json) and for an API that cannot be reached. */
 
-export interface ProblemBody {
-  status: number
-  /** The stable number from the error table, 0 when the answer had none. */
-  code: number
-  /** The stable name from the error table, e.g. `sudo_required`. */
-  name: string
-  title: string
-  detail: string
-  help_url?: string
-  request_id?: string
-  /** Milliseconds after which trying again makes sense. */
-  retry_after?: number
-}
+import type { ProblemBody } from './types'
 
-export class ApiProblem extends Error implements ProblemBody {
+/** What pages show. `code` is 0 and `status` may be 0 where no server of ours has answered. */
+export type ProblemFacts = Pick<ProblemBody, 'status' | 'code' | 'name' | 'title' | 'detail'> &
+  Partial<Pick<ProblemBody, 'request_id' | 'retry_after'>>
+
+export class ApiProblem extends Error {
   readonly status: number
   readonly code: number
+  /** The stable name from the error table, e.g. `sudo_required`. */
   override readonly name: string
   readonly title: string
   readonly detail: string
-  readonly help_url?: string
-  readonly request_id?: string
-  readonly retry_after?: number
+  readonly requestId: string | undefined
+  /** After how long trying again makes sense. */
+  readonly retryAfterMs: number | undefined
 
-  constructor(body: ProblemBody) {
-    super(body.detail)
-    this.status = body.status
-    this.code = body.code
-    this.name = body.name
-    this.title = body.title
-    this.detail = body.detail
-    this.help_url = body.help_url
-    this.request_id = body.request_id
-    this.retry_after = body.retry_after
+  constructor(facts: ProblemFacts) {
+    super(facts.detail)
+    this.status = facts.status
+    this.code = facts.code
+    this.name = facts.name
+    this.title = facts.title
+    this.detail = facts.detail
+    this.requestId = facts.request_id
+    this.retryAfterMs = facts.retry_after ?? undefined
   }
 }
 
-/** Reads a refusal. A body that is not a problem (a proxy's HTML page, say) still gives a sentence a person can act on. */
-export async function problemFromResponse(response: Response): Promise<ApiProblem> {
-  const body = await response
-    .clone()
-    .json()
-    .catch(() => null)
-  if (isRecord(body) && (typeof body.detail === 'string' || typeof body.title === 'string')) {
-    return new ApiProblem({
-      status: response.status,
-      code: typeof body.code === 'number' ? body.code : 0,
-      name: text(body.name) ?? 'unknown',
-      title: text(body.title) ?? response.statusText,
-      detail: text(body.detail) ?? text(body.title) ?? '',
-      help_url: text(body.help_url),
-      retry_after: typeof body.retry_after === 'number' ? body.retry_after : undefined,
-      request_id: text(body.request_id) ?? response.headers.get('x-request-id') ?? undefined,
-    })
-  }
+/** A refusal. A body that is not a problem (a proxy's HTML page, say) still gives a sentence a person can act on. */
+export function problemOf(response: Response, body: unknown): ApiProblem {
+  return isProblem(body) ? new ApiProblem({ ...body, status: response.status }) : unreadable(response)
+}
+
+export function unreadable(response?: Response): ApiProblem {
   return new ApiProblem({
-    status: response.status,
+    status: response?.status ?? 0,
     code: 0,
     name: 'unreadable_answer',
     title: 'Unexpected answer',
-    detail: `The server answered ${response.status} without saying why. Something between this browser and Peal may have answered instead. Try again.`,
-    request_id: response.headers.get('x-request-id') ?? undefined,
+    detail:
+      'The answer was not one of Peal’s. Something between this browser and Peal, such as a proxy, may have answered instead. Try again.',
+    request_id: response?.headers.get('x-request-id') ?? undefined,
   })
 }
 
@@ -88,10 +69,8 @@ export function asProblem(error: unknown): ApiProblem {
   })
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined
+function isProblem(body: unknown): body is ProblemBody {
+  if (typeof body !== 'object' || body === null) return false
+  const { name, title, detail } = body as Partial<ProblemBody>
+  return [name, title, detail].every((text) => typeof text === 'string')
 }

@@ -12,16 +12,16 @@ export function ProblemNotice({ problem, children }: { problem: ApiProblem; chil
         <div className="min-w-0 flex-1">
           <p className="font-medium">{problem.title}</p>
           {problem.detail !== problem.title && <p className="text-muted">{problem.detail}</p>}
-          {problem.retry_after !== undefined && (
-            <p className="text-muted">Try again in {Math.max(1, Math.ceil(problem.retry_after / 1_000))} s.</p>
+          {problem.retryAfterMs !== undefined && (
+            <p className="text-muted">Try again in {Math.max(1, Math.ceil(problem.retryAfterMs / 1_000))} s.</p>
           )}
           {children && <div className="mt-2 flex flex-wrap gap-2">{children}</div>}
-          {problem.request_id && (
+          {problem.requestId && (
             <p className="mt-1.5 flex items-center gap-1 text-xs text-muted">
               <span className="truncate">
-                Request <code className="font-mono">{problem.request_id}</code>
+                Request <code className="font-mono">{problem.requestId}</code>
               </span>
-              <CopyButton text={problem.request_id} what="request id" />
+              <CopyButton text={problem.requestId} what="request id" />
             </p>
           )}
         </div>

@@ -3,7 +3,7 @@ import { useLocation } from '@tanstack/react-router'
 import { Menu, X } from 'lucide-react'
 import { Dialog } from 'radix-ui'
 import { type ReactNode, useEffect, useState } from 'react'
-import type { AppSummary, Session } from '#/api/types'
+import type { App, Session } from '#/api/types'
 import { ConsoleProvider } from '#/realtime/console'
 import { LinkStatus } from '#/realtime/link-status'
 import { buttonClass } from '#/ui/button'
@@ -13,7 +13,7 @@ import { Sidebar } from './sidebar'
 
 interface AppFrameProps {
   session: Session
-  app: AppSummary
+  app: App
   page: string
   children: ReactNode
 }
@@ -64,7 +64,7 @@ export function AppFrame({ session, app, page, children }: AppFrameProps) {
 }
 
 /** Below 768 px the sidebar is a sheet. It closes when the page changes. */
-function SidebarSheet({ session, app }: { session: Session; app: AppSummary }) {
+function SidebarSheet({ session, app }: { session: Session; app: App }) {
   const [open, setOpen] = useState(false)
   const path = useLocation({ select: (location) => location.pathname })
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new path is what closes it.

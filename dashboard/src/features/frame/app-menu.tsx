@@ -1,7 +1,7 @@
 import { useNavigate } from '@tanstack/react-router'
 import { ChevronsUpDown, Copy, PenLine } from 'lucide-react'
 import { useState } from 'react'
-import type { AppSummary, Session } from '#/api/types'
+import type { App, Session } from '#/api/types'
 import { announce } from '#/ui/announce'
 import { copyText } from '#/ui/clipboard'
 import { EnvironmentPill } from '#/ui/environment-pill'
@@ -18,7 +18,7 @@ import {
 import { RenameApp } from './rename-app'
 
 /** The app at hand: switching to another, its id, its name. */
-export function AppMenu({ session, app }: { session: Session; app: AppSummary }) {
+export function AppMenu({ session, app }: { session: Session; app: App }) {
   const navigate = useNavigate()
   const [renaming, setRenaming] = useState(false)
 

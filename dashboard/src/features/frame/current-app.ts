@@ -1,17 +1,17 @@
 /** Which app the address means: `/apps/{id}/…` or `?app={id}`, and the first one when it names none. */
 import { notFound, useParams, useSearch } from '@tanstack/react-router'
-import type { AppSummary, Session } from '#/api/types'
+import type { App, Session } from '#/api/types'
 
 export interface AppSearch {
   app?: string
 }
 
-export function appOf(session: Session, id: string | undefined): AppSummary | undefined {
+export function appOf(session: Session, id: string | undefined): App | undefined {
   return id === undefined ? session.apps[0] : session.apps.find((app) => app.id === id)
 }
 
 /** The search part of a link to this app; the first app needs none. */
-export function appSearch(session: Session, app: AppSummary): AppSearch {
+export function appSearch(session: Session, app: App): AppSearch {
   return app.id === session.apps[0]?.id ? {} : { app: app.id }
 }
 
@@ -22,7 +22,7 @@ export function useAppId(): string | undefined {
 }
 
 /** For pages inside the frame, which is only there when the app exists. */
-export function useCurrentApp(session: Session): AppSummary {
+export function useCurrentApp(session: Session): App {
   const app = appOf(session, useAppId())
   if (!app) throw notFound()
   return app

@@ -4,14 +4,14 @@ import { type FormEvent, useState } from 'react'
 import { api } from '#/api/client'
 import { asProblem } from '#/api/problem'
 import { sessionQuery } from '#/api/queries'
-import type { AppSummary, Session } from '#/api/types'
+import type { App, Session } from '#/api/types'
 import { announce } from '#/ui/announce'
 import { Button } from '#/ui/button'
 import { Field } from '#/ui/field'
 import { ProblemNotice } from '#/ui/problem-notice'
 
 interface RenameAppProps {
-  app: AppSummary
+  app: App
   open: boolean
   onOpenChange: (open: boolean) => void
 }
@@ -33,7 +33,7 @@ export function RenameApp({ app, open, onOpenChange }: RenameAppProps) {
   )
 }
 
-function RenameForm({ app, close }: { app: AppSummary; close: () => void }) {
+function RenameForm({ app, close }: { app: App; close: () => void }) {
   const queryClient = useQueryClient()
   const [name, setName] = useState(app.name)
   const [empty, setEmpty] = useState(false)

@@ -1,13 +1,13 @@
 import { Link } from '@tanstack/react-router'
 import { KeyRound, type LucideIcon, Radio } from 'lucide-react'
 import type { ReactNode } from 'react'
-import type { AppSummary, Session } from '#/api/types'
+import type { App, Session } from '#/api/types'
 import { Mark } from '#/ui/mark'
 import { AppMenu } from './app-menu'
 import { appSearch } from './current-app'
 import { UserMenu } from './user-menu'
 
-export function Sidebar({ session, app }: { session: Session; app: AppSummary }) {
+export function Sidebar({ session, app }: { session: Session; app: App }) {
   return (
     <div className="flex h-full flex-col">
       <p className="flex h-11 items-center gap-2 border-b border-line px-3 pr-10 font-semibold md:pr-3">

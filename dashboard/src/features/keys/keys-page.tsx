@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { asProblem } from '#/api/problem'
 import { keysQuery } from '#/api/queries'
-import type { AppSummary, Session } from '#/api/types'
+import type { App, Session } from '#/api/types'
 import { appSearch } from '#/features/frame/current-app'
 import { Button } from '#/ui/button'
 import { PageHeader } from '#/ui/page-header'
@@ -10,7 +10,7 @@ import { ProblemNotice } from '#/ui/problem-notice'
 import { useSlow } from '#/ui/use-slow'
 import { KeysTable } from './keys-table'
 
-export function KeysPage({ app, session }: { app: AppSummary; session: Session }) {
+export function KeysPage({ app, session }: { app: App; session: Session }) {
   const keys = useQuery(keysQuery(app.id))
   const slow = useSlow(keys.isPending)
 

@@ -1,6 +1,6 @@
 /** The app's keys, a row each. Below 768 px a row becomes a block with its labels inside. */
 import type { ReactNode } from 'react'
-import type { AppSummary, Key } from '#/api/types'
+import type { App, Key } from '#/api/types'
 import { Button } from '#/ui/button'
 import { CopyButton } from '#/ui/copy-button'
 import { ProblemNotice } from '#/ui/problem-notice'
@@ -10,7 +10,7 @@ import { PasswordPrompt } from './password-prompt'
 import { type Reveal, useReveal } from './use-reveal'
 
 interface KeysTableProps {
-  app: AppSummary
+  app: App
   keys: readonly Key[]
   email: string
 }
@@ -39,7 +39,7 @@ export function KeysTable({ app, keys, email }: KeysTableProps) {
   )
 }
 
-function KeyRows({ app, item, email }: { app: AppSummary; item: Key; email: string }) {
+function KeyRows({ app, item, email }: { app: App; item: Key; email: string }) {
   const reveal = useReveal(app.id, item.id)
   const expanded = reveal.secret !== null || reveal.passwordNeeded || reveal.problem !== null
   return (
@@ -110,7 +110,7 @@ function RevealButton({ reveal, name }: { reveal: Reveal; name: string }) {
   )
 }
 
-function Secret({ reveal, app, item, email }: { reveal: Reveal; app: AppSummary; item: Key; email: string }) {
+function Secret({ reveal, app, item, email }: { reveal: Reveal; app: App; item: Key; email: string }) {
   if (reveal.passwordNeeded) {
     return <PasswordPrompt purpose="reveal the secret" email={email} confirm={reveal.confirm} cancel={reveal.cancel} />
   }

@@ -1,7 +1,7 @@
 import { Eye, EyeOff, LockKeyhole } from 'lucide-react'
 import { Tabs } from 'radix-ui'
 import { useRef, useState } from 'react'
-import type { AppSummary } from '#/api/types'
+import type { App } from '#/api/types'
 import { PasswordPrompt } from '#/features/keys/password-prompt'
 import { useReveal } from '#/features/keys/use-reveal'
 import { announce } from '#/ui/announce'
@@ -14,7 +14,7 @@ import { rememberedTab, rememberTab } from './remembered-tab'
 import { MASKED_SECRET, SNIPPETS, type Snippet } from './snippets'
 
 interface SnippetCardProps {
-  app: AppSummary
+  app: App
   keyId: string
   edgeUrl: string
   email: string

@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router'
 import { ArrowRight, Check } from 'lucide-react'
 import { asProblem } from '#/api/problem'
 import { keysQuery } from '#/api/queries'
-import type { AppSummary, Key, Session } from '#/api/types'
+import type { App, Key, Session } from '#/api/types'
 import { mayPublish } from '#/features/keys/capabilities'
 import { type Link as ConsoleLink, useConsole } from '#/realtime/console'
 import { LinkDot } from '#/realtime/link-status'
@@ -19,7 +19,7 @@ import { MessageList } from './message-list'
 import { SnippetCard } from './snippet-card'
 import { HELLO, type Hello, useHello } from './use-hello'
 
-export function WelcomePage({ app, session }: { app: AppSummary; session: Session }) {
+export function WelcomePage({ app, session }: { app: App; session: Session }) {
   usePageTitle('Welcome')
   const hello = useHello()
   const keys = useQuery(keysQuery(app.id))
@@ -97,7 +97,7 @@ function standing(link: ConsoleLink, hello: Hello): { status: ConsoleLink['statu
   return { status: hello.subscribed ? 'live' : 'connecting' }
 }
 
-function Progress({ done, app }: { done: Milestones; app: AppSummary }) {
+function Progress({ done, app }: { done: Milestones; app: App }) {
   return (
     <div className="flex flex-wrap items-center gap-x-4 gap-y-1 pt-1 text-xs">
       <ol aria-label="First steps" className="flex flex-wrap gap-x-4 gap-y-1">
