@@ -81,6 +81,11 @@ function parse(text: string): unknown {
   }
 }
 
+/** One request. `body` comes from `encode`. */
+export function requestFrame(id: number, operation: string, body: string): string {
+  return `{"id":${id},"${operation}":${body}}`;
+}
+
 export function encode(body: object): string {
   try {
     return JSON.stringify(body);

@@ -5,7 +5,7 @@
  * request (a publish, which carries a message id) goes back to the head of the queue and every other one that was sent is
  * rejected with a retryable error, because nobody can know whether it took effect.
  */
-import { encode, type Ok } from './codec.js';
+import { encode, type Ok, requestFrame } from './codec.js';
 import { type PealError, queueFull, unconfirmed } from './errors.js';
 
 /** The server forgets message ids after two minutes; a repeat must arrive earlier. */
@@ -100,6 +100,6 @@ export class Requests {
     const id = ++this.#lastId;
     this.#sent.set(id, request);
     request.sentAt ??= performance.now();
-    this.#write(`{"id":${id},"${request.operation}":${request.body}}`);
+    this.#write(requestFrame(id, request.operation, request.body));
   }
 }
