@@ -16,10 +16,28 @@
 //! Every queue is bounded; control frames are never dropped. A connection that is closed leaves no subscription, member or timer.
 
 pub mod action;
+mod apps;
+mod config;
+mod connection;
+pub mod control;
+mod delivery;
 pub mod event;
+mod hub;
+mod liveness;
+mod occupancy;
+mod presence;
 pub mod queue;
+mod rate;
+mod revocation;
+mod session;
+mod stream;
+mod timer;
+mod topic;
 
 pub use action::{Action, RequestId};
+pub use apps::retention;
+pub use config::HubConfig;
 pub use event::{BrokerEvent, Handle, Incoming, Open, Protocol};
+pub use hub::Hub;
+pub use occupancy::{HubCounts, Occupancy};
 pub use queue::{Closing, OutQueue};
-

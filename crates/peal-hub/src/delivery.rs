@@ -1,0 +1,306 @@
+//! From the broker to the subscribers: answers go to whoever asked, publications through their topic's stream, and what the stream
+//! releases to every live subscriber, encoded once per wire format.
+//!
+//! The order of one input matters: first everything the stream released is fanned out to those who were live *before*, then those who join
+//! or catch up are looked at. So nobody gets a publication twice, once by catching up and once as live.
+
+mod catch_up;
+mod join;
+mod repair;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use peal_core::exchange::Delivery;
+use peal_core::{ChannelName, ErrorCode, Lane, Position, Refusal, Topic};
+use peal_wire::{native, pusher};
+
+use crate::action::RequestId;
+use crate::event::{BrokerEvent, Handle};
+use crate::hub::Hub;
+use crate::session::Farewell;
+use crate::stream::{Entry, LossReason, Step};
+use crate::topic::{Audience, Stage, TopicRef};
+
+pub(crate) use catch_up::{CatchUp, ReadKey};
+pub(crate) use join::{Join, Replier, Subscribed, Want};
+
+/// Where a subscription stands that is not live.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    Joining(Box<Join>),
+    CatchingUp(Box<CatchUp>),
+}
+
+/// What an answer of the broker is for. The connection may be gone by then.
+#[derive(Debug)]
+pub(crate) enum Pending {
+    /// A stream reads what it missed.
+    Repair(TopicRef),
+    /// Connections read what they missed.
+    CatchUp(ReadKey, Vec<Handle>),
+    /// A subscription reads what it begins with.
+    Join(TopicRef, Handle),
+    NativePublish {
+        handle: Handle,
+        reply: u64,
+        topic: Topic,
+    },
+    ClientEvent(Handle),
+    NativeHistory {
+        handle: Handle,
+        reply: u64,
+    },
+    /// A member's change.
+    Member(u32),
+    /// A presence view's members.
+    View(TopicRef),
+    NativeMembers {
+        handle: Handle,
+        reply: u64,
+    },
+}
+
+/// The broker is away: try again.
+pub(crate) fn unavailable() -> Refusal {
+    Refusal::of(ErrorCode::Unavailable).retry_after(1_000)
+}
+
+impl Entry {
+    pub(crate) fn frame(&self, channel: &ChannelName, is_pusher: bool) -> &Bytes {
+        if is_pusher {
+            self.pusher.get_or_init(|| pusher::encode_publication(channel, &self.publication))
+        } else {
+            self.native.get_or_init(|| native::encode_message(channel, &self.publication))
+        }
+    }
+}
+
+impl Hub {
+    pub(crate) fn broker_event(&mut self, event: BrokerEvent) {
+        match event {
+            BrokerEvent::Attached { topic, result } => self.attached(&topic, result),
+            BrokerEvent::Deliveries(batch) => batch.into_iter().for_each(|delivery| self.deliver(delivery)),
+            BrokerEvent::Interrupted { topics } => self.interrupted(&topics),
+            BrokerEvent::Published { request, result } => match self.requests.remove(&request) {
+                Some(Pending::NativePublish { handle, reply, topic }) => self.native_published(handle, reply, &topic, result),
+                Some(Pending::ClientEvent(handle)) => self.client_event_published(handle, &result),
+                _ => {}
+            },
+            BrokerEvent::History { request, result } => match self.requests.remove(&request) {
+                Some(Pending::Repair(topic)) => self.repair_page(topic, result.as_ref().ok()),
+                Some(Pending::CatchUp(key, waiters)) => self.catch_up_page(key, &waiters, result.as_ref().ok()),
+                Some(Pending::Join(topic, handle)) => self.join_page(topic, handle, result.ok()),
+                Some(Pending::NativeHistory { handle, reply }) => self.native_history_page(handle, reply, result),
+                _ => {}
+            },
+            BrokerEvent::PresenceUpdated { request, result } => {
+                if let Some(Pending::Member(member)) = self.requests.remove(&request) {
+                    self.member_answered(member, result);
+                }
+            }
+            BrokerEvent::PresenceMembers { request, result } => match self.requests.remove(&request) {
+                Some(Pending::View(topic)) => self.view_loaded(topic, result.ok()),
+                Some(Pending::NativeMembers { handle, reply }) => self.native_members(handle, reply, result),
+                _ => {}
+            },
+        }
+    }
+
+    fn deliver(&mut self, delivery: Delivery) {
+        let Some(index) = self.topics.find(&delivery.topic) else { return };
+        let Some(entry) = self.topics.get_mut(index) else { return };
+        let mut steps = Vec::new();
+        entry.stream.deliver(delivery.publication, self.now.mono_ms, &self.limits, &mut steps);
+        self.take_steps(index, steps);
+    }
+
+    /// Carries out what a topic's stream wants, then looks at those who wait for it.
+    pub(crate) fn take_steps(&mut self, index: u32, steps: Vec<Step>) {
+        for step in steps {
+            match step {
+                Step::Release { entry, after } => self.release(index, &entry, after),
+                Step::Lost { reason, from, to } => self.lost(index, reason, from, to),
+                Step::Read { after } => self.read_missing(index, after),
+                Step::Pause => self.pause_topic(index),
+                Step::Attach => {
+                    if let Some(entry) = self.topics.get(index) {
+                        self.act(crate::action::Action::Attach(entry.topic.clone()));
+                    }
+                }
+            }
+        }
+        self.settle(index);
+    }
+
+    fn release(&mut self, index: u32, entry: &Arc<Entry>, after: Position) {
+        let Some(topic) = self.topics.get(index) else { return };
+        match &topic.audience {
+            Audience::Messages(_) => self.fan_out(index, entry, after),
+            Audience::Presence(_) => self.presence_changed(index, &entry.publication),
+            Audience::Control { .. } => {
+                let app = topic.topic.app;
+                self.control(app, &entry.publication);
+            }
+        }
+    }
+
+    /// To every live subscriber but the publisher. Whose queue is full gets it later, from the ring or the history.
+    fn fan_out(&mut self, index: u32, entry: &Entry, after: Position) {
+        let clock = self.write_clock();
+        let soft = self.config.queue_soft_bytes;
+        let Self { topics, connections, progress, timers, .. } = self;
+        let Some(audience) = topics.get_mut(index).and_then(|topic| topic.messages_mut()) else { return };
+        for subscriber in &mut audience.subscribers {
+            if subscriber.stage != Stage::Live {
+                continue;
+            }
+            let Some(connection) = connections.get_mut(subscriber.slot) else { continue };
+            if entry.publication.origin == Some(connection.id) {
+                continue;
+            }
+            if connection.queue.bytes() < soft {
+                let frame = entry.frame(&audience.channel, subscriber.pusher).clone();
+                connections.push(subscriber.slot, frame, clock, timers);
+            } else if entry.publication.position.is_some() {
+                subscriber.stage = Stage::CatchingUp;
+                audience.unsettled += 1;
+                connection.unsettled += 1;
+                progress.insert((subscriber.slot, index), Progress::CatchingUp(Box::new(CatchUp::from(after))));
+            }
+        }
+    }
+
+    /// What the stream lost is lost to everyone who was live. Who is catching up finds out by reading.
+    fn lost(&mut self, index: u32, reason: LossReason, from: Position, to: Position) {
+        let Some(topic) = self.topics.get(index) else { return };
+        match &topic.audience {
+            Audience::Messages(audience) => {
+                let frame = native::encode_discontinuity(&audience.channel, reason, from, to);
+                let live = audience.subscribers.iter().filter(|subscriber| subscriber.stage == Stage::Live);
+                for (slot, is_pusher) in live.map(|subscriber| (subscriber.slot, subscriber.pusher)).collect::<Vec<_>>() {
+                    if is_pusher {
+                        self.close(slot, &Refusal::of(ErrorCode::PositionLost), Farewell::Lost);
+                    } else {
+                        self.push(slot, frame.clone());
+                    }
+                }
+            }
+            Audience::Presence(_) => self.load_view(index),
+            Audience::Control { .. } => {}
+        }
+    }
+
+    /// Looks at everyone on a topic who is not live.
+    pub(crate) fn settle(&mut self, index: u32) {
+        let Some(topic) = self.topics.get(index) else { return };
+        match &topic.audience {
+            Audience::Messages(audience) if audience.unsettled > 0 => {
+                let waiting = audience.subscribers.iter().filter(|subscriber| subscriber.stage != Stage::Live);
+                for slot in waiting.map(|subscriber| subscriber.slot).collect::<Vec<_>>() {
+                    self.advance(slot, index);
+                }
+            }
+            Audience::Messages(_) | Audience::Control { .. } => {}
+            Audience::Presence(_) => self.settle_view(index),
+        }
+    }
+
+    /// One subscription takes the next steps towards live.
+    pub(crate) fn advance(&mut self, slot: u32, index: u32) {
+        match self.progress.get(&(slot, index)) {
+            Some(Progress::Joining(_)) => self.join(slot, index),
+            Some(Progress::CatchingUp(_)) => self.catch_up(slot, index),
+            None => {}
+        }
+    }
+
+    /// The connection's queue has room again.
+    pub(crate) fn continue_all(&mut self, slot: u32) {
+        let Some(connection) = self.connections.get(slot) else { return };
+        for topic in connection.subs.iter().map(|sub| sub.topic).collect::<Vec<_>>() {
+            self.advance(slot, topic);
+        }
+    }
+
+    /// Reads what came after a position, for a topic that may be gone when the answer is there.
+    pub(crate) fn read_after(&mut self, topic: Topic, after: Position, limit: u32, pending: Pending) -> RequestId {
+        let request = self.request(pending);
+        let query = peal_core::exchange::HistoryQuery {
+            topic,
+            after: Some(after),
+            before: None,
+            since_ms: None,
+            direction: peal_core::exchange::Direction::Forwards,
+            limit,
+        };
+        self.act(crate::action::Action::History { request, query });
+        request
+    }
+
+    /// Adds a subscriber in stage joining and answers where it stands.
+    pub(crate) fn subscriber_add(&mut self, slot: u32, index: u32, join: Join) {
+        let Some(audience) = self.topics.get_mut(index).and_then(|topic| topic.messages_mut()) else { return };
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        let at = audience.subscribers.len() as u32;
+        audience.subscribers.push(crate::topic::Subscriber { slot, stage: Stage::Joining, pusher: connection.pusher });
+        audience.unsettled += 1;
+        connection.unsettled += 1;
+        let none = crate::connection::NONE;
+        connection.subs.push(crate::connection::Sub { topic: index, at, watch: none, watch_at: none });
+        self.progress.insert((slot, index), Progress::Joining(Box::new(join)));
+    }
+
+    /// Takes a subscriber out of a topic's list; the connection's own list is the caller's. Answers what was in progress.
+    pub(crate) fn subscriber_remove(&mut self, slot: u32, index: u32, at: u32) -> Option<Progress> {
+        let progress = self.progress.remove(&(slot, index));
+        let Some(audience) = self.topics.get_mut(index).and_then(|topic| topic.messages_mut()) else { return progress };
+        if at as usize >= audience.subscribers.len() {
+            return progress;
+        }
+        let removed = audience.subscribers.swap_remove(at as usize);
+        if removed.stage != Stage::Live {
+            audience.unsettled -= 1;
+            if let Some(connection) = self.connections.get_mut(slot) {
+                connection.unsettled -= 1;
+            }
+        }
+        if audience.subscribers.is_empty() {
+            audience.subscribers = Vec::new();
+        }
+        if let Some(moved) = audience.subscribers.get(at as usize)
+            && let Some(sub) = self.connections.get_mut(moved.slot).and_then(|connection| connection.sub_mut(index))
+        {
+            sub.at = at;
+        }
+        self.release_topic(index);
+        progress
+    }
+
+    /// Moves a subscription to a later stage.
+    pub(crate) fn set_stage(&mut self, slot: u32, index: u32, stage: Stage) {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        let Some(at) = connection.sub(index).map(|sub| sub.at) else { return };
+        let Some(audience) = self.topics.get_mut(index).and_then(|topic| topic.messages_mut()) else { return };
+        let Some(subscriber) = audience.subscribers.get_mut(at as usize) else { return };
+        let settles = subscriber.stage != Stage::Live && stage == Stage::Live;
+        subscriber.stage = stage;
+        if settles {
+            audience.unsettled -= 1;
+            connection.unsettled -= 1;
+        }
+    }
+
+    pub(crate) fn stage(&self, slot: u32, index: u32) -> Option<Stage> {
+        let at = self.connections.get(slot)?.sub(index)?.at;
+        self.topics.get(index)?.messages()?.subscribers.get(at as usize).map(|subscriber| subscriber.stage)
+    }
+
+    /// The channel of a topic of messages or presence.
+    pub(crate) fn channel_of(&self, index: u32) -> Option<ChannelName> {
+        match &self.topics.get(index)?.topic.lane {
+            Lane::Messages(channel) | Lane::Presence(channel) => Some(channel.clone()),
+            Lane::Control => None,
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Catching up: a subscription that is behind live gets what it misses from the ring, else page by page from the history, and never more
+//! than its queue has room for. It is live again the moment its cursor is where the stream is.
+//!
+//! Those who resume and those who were too slow are the same here. A subscription may also be *ahead* of the stream, when it was answered from
+//! a history that this core's delivery has not reached: then it waits and gets nothing twice.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use peal_core::exchange::{Continuity, HistoryPage};
+use peal_core::{ErrorCode, Position, Refusal};
+use peal_wire::native;
+
+use super::{Pending, Progress};
+use crate::event::Handle;
+use crate::hub::Hub;
+use crate::session::Farewell;
+use crate::stream::{Entry, LossReason, Stream, before_page};
+use crate::topic::{Stage, TopicRef};
+
+/// Connections that miss the same range share one read.
+pub(crate) type ReadKey = (TopicRef, Position);
+
+#[derive(Debug)]
+pub(crate) struct CatchUp {
+    /// Everything up to here was queued for the client, or announced as lost.
+    cursor: Position,
+    /// What comes next, in order.
+    next: VecDeque<Arc<Entry>>,
+    reading: bool,
+}
+
+impl CatchUp {
+    pub(crate) fn from(cursor: Position) -> Self {
+        Self { cursor, next: VecDeque::new(), reading: false }
+    }
+
+    pub(crate) fn new(cursor: Position, next: VecDeque<Arc<Entry>>) -> Self {
+        Self { cursor, next, reading: false }
+    }
+}
+
+/// What a subscription that catches up can do without asking anyone.
+enum Turn {
+    Send(Arc<Entry>),
+    CaughtUp,
+    Wait,
+    Read(Position),
+}
+
+impl Hub {
+    pub(crate) fn catch_up(&mut self, slot: u32, index: u32) {
+        loop {
+            match self.turn(slot, index) {
+                None | Some(Turn::Wait) => return,
+                Some(Turn::Send(entry)) => self.send_entry(slot, index, &entry),
+                Some(Turn::CaughtUp) => {
+                    self.progress.remove(&(slot, index));
+                    return self.set_stage(slot, index, Stage::Live);
+                }
+                Some(Turn::Read(after)) => return self.read_page(slot, index, after),
+            }
+        }
+    }
+
+    fn turn(&mut self, slot: u32, index: u32) -> Option<Turn> {
+        let connection = self.connections.get(slot)?;
+        let stream = &self.topics.get(index)?.stream;
+        let Some(Progress::CatchingUp(catch_up)) = self.progress.get_mut(&(slot, index)) else { return None };
+        if connection.queue.bytes() >= self.config.queue_soft_bytes {
+            return Some(Turn::Wait);
+        }
+        let last = stream.last()?;
+        if catch_up.next.is_empty() && !catch_up.reading && catch_up.cursor < last {
+            match stream.ring().after(catch_up.cursor) {
+                Some(entries) => catch_up.next.extend(entries.cloned()),
+                None => return Some(Turn::Read(catch_up.cursor)),
+            }
+        }
+        if let Some(entry) = catch_up.next.pop_front() {
+            catch_up.cursor = entry.publication.position.unwrap_or(catch_up.cursor);
+            return Some(Turn::Send(entry));
+        }
+        // A ring that is empty although live is ahead ends where live is: nothing was kept in between.
+        if !catch_up.reading && catch_up.cursor == last {
+            return Some(Turn::CaughtUp);
+        }
+        Some(Turn::Wait)
+    }
+
+    fn send_entry(&mut self, slot: u32, index: u32, entry: &Entry) {
+        let Some(connection) = self.connections.get(slot) else { return };
+        if entry.publication.origin == Some(connection.id) {
+            return;
+        }
+        let Some(audience) = self.topics.get(index).and_then(|topic| topic.messages()) else { return };
+        let frame = entry.frame(&audience.channel, connection.pusher).clone();
+        self.push(slot, frame);
+    }
+
+    fn read_page(&mut self, slot: u32, index: u32, after: Position) {
+        let Some(Progress::CatchingUp(catch_up)) = self.progress.get_mut(&(slot, index)) else { return };
+        catch_up.reading = true;
+        let Some(handle) = self.connections.handle(slot) else { return };
+        let key = (self.topics.reference(index), after);
+        if let Some(Pending::CatchUp(_, waiters)) = self.reads.get(&key).and_then(|request| self.requests.get_mut(request)) {
+            waiters.push(handle);
+            return;
+        }
+        let Some(topic) = self.topics.get(index).map(|entry| entry.topic.clone()) else { return };
+        let request = self.read_after(topic, after, self.config.page_count, Pending::CatchUp(key, vec![handle]));
+        self.reads.insert(key, request);
+    }
+
+    pub(crate) fn catch_up_page(&mut self, key: ReadKey, waiters: &[Handle], page: Option<&HistoryPage>) {
+        self.reads.remove(&key);
+        let Some(index) = self.topics.resolve(key.0) else { return };
+        if let (Some(_), Some(topic)) = (page, self.topics.get_mut(index)) {
+            topic.pause_ms = 0;
+        }
+        let entries: Vec<Arc<Entry>> = page.map_or_else(Vec::new, |page| self.entries(page));
+        for slot in waiters.iter().filter_map(|handle| self.connections.slot(*handle)).collect::<Vec<_>>() {
+            let Some(Progress::CatchingUp(catch_up)) = self.progress.get_mut(&(slot, index)) else { continue };
+            if !catch_up.reading || catch_up.cursor != key.1 {
+                continue;
+            }
+            catch_up.reading = false;
+            if let Some(page) = page {
+                self.take_page(slot, index, page, &entries);
+                self.catch_up(slot, index);
+            }
+        }
+        if page.is_none() {
+            self.pause_topic(index);
+        }
+    }
+
+    /// A page's publications, to be encoded once for everyone who gets them.
+    pub(crate) fn entries(&self, page: &HistoryPage) -> Vec<Arc<Entry>> {
+        page.publications.iter().map(|publication| Arc::new(Entry::new(Arc::clone(publication), self.now.mono_ms))).collect()
+    }
+
+    fn take_page(&mut self, slot: u32, index: u32, page: &HistoryPage, entries: &[Arc<Entry>]) {
+        let Some(topic) = self.topics.get(index) else { return };
+        let Some(Progress::CatchingUp(catch_up)) = self.progress.get_mut(&(slot, index)) else { return };
+        let from = catch_up.cursor;
+        let loss = match page.continuity {
+            Continuity::Complete => None,
+            Continuity::Trimmed { kept_after } => Some((LossReason::Retention, kept_after)),
+            Continuity::EraLost { kept_after } => Some((LossReason::Era, kept_after)),
+            Continuity::Unknown if page.head <= from => None,
+            Continuity::Unknown => Some((LossReason::Era, before_page(page))),
+        };
+        let start = loss.map_or(from, |(_, to)| to.max(from));
+        catch_up.cursor = start;
+        catch_up.next.extend(entries.iter().filter(|entry| entry.publication.position.is_some_and(|at| at > start)).cloned());
+        if catch_up.next.is_empty() && page.continuity == Continuity::Complete && !page.more {
+            catch_up.cursor = start.max(page.head);
+        }
+        if let Some((reason, to)) = loss.filter(|(_, to)| *to > from) {
+            return self.announce_loss(slot, index, reason, from, to);
+        }
+        // The history brought nothing although the stream has released more: what lies between is in neither.
+        let Some(last) = topic.stream.last() else { return };
+        if catch_up.next.is_empty() && catch_up.cursor == from && from < last {
+            let (to, rest) = beyond(&topic.stream, from, last);
+            catch_up.cursor = to;
+            catch_up.next = rest;
+            self.announce_loss(slot, index, LossReason::Retention, from, to);
+        }
+    }
+
+    /// Native clients are told; Pusher clients cannot be, so they must reconnect.
+    fn announce_loss(&mut self, slot: u32, index: u32, reason: LossReason, from: Position, to: Position) {
+        let Some(channel) = self.channel_of(index) else { return };
+        if self.connections.get(slot).is_some_and(|connection| connection.pusher) {
+            return self.close(slot, &Refusal::of(ErrorCode::PositionLost), Farewell::Lost);
+        }
+        self.push(slot, native::encode_discontinuity(&channel, reason, from, to));
+    }
+}
+
+/// What the ring has beyond a position that it cannot connect to: the position before it, and it.
+fn beyond(stream: &Stream, from: Position, last: Position) -> (Position, VecDeque<Arc<Entry>>) {
+    let rest: VecDeque<Arc<Entry>> = stream.ring().beyond(from).cloned().collect();
+    let first = rest.front().and_then(|entry| entry.publication.position);
+    let to = match (first, stream.ring().floor()) {
+        (Some(first), Some(floor)) if floor > from && floor < first => floor,
+        (Some(first), _) => Position::new(first.era, first.seq.saturating_sub(1)),
+        (None, _) => last,
+    };
+    (to, rest)
+}

@@ -1,0 +1,293 @@
+//! Joining: from an accepted subscribe to its answer.
+//!
+//! The answer waits for everything it states: the channel is attached, the history that a resume or rewind begins with is read, and
+//! on a presence channel the view holds the joiner itself. Each time something of that arrives the whole question is looked at again,
+//! so nothing depends on the order of arrival. At the moment of the answer the subscription becomes one that catches up from where the
+//! answer says continuity starts, which in most cases is where live is.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use peal_core::exchange::{Continuity, Direction, HistoryPage, HistoryQuery};
+use peal_core::{ConnectionId, Member, Position};
+use peal_wire::native;
+
+use super::{CatchUp, Pending, Progress, unavailable};
+use crate::event::Handle;
+use crate::hub::Hub;
+use crate::stream::{Entry, LossReason, Stream, before_page};
+use crate::topic::{Stage, TopicRef};
+
+/// Publications that may be read before an answer, to count what a resume across eras replays.
+const COUNTED_MAX: usize = 5_000;
+/// How old a cached event may be (Pusher protocol 5).
+const CACHE_MS: u64 = 30 * 60 * 1_000;
+
+/// What a subscription begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// What is published from now on.
+    Live,
+    /// What came after this position.
+    Resume(Position),
+    /// The last so many.
+    RewindCount(u32),
+    /// What was published since this Unix millisecond.
+    RewindSince(u64),
+    /// A cache channel's last event.
+    Cached,
+}
+
+/// Whom the answer goes to.
+#[derive(Debug)]
+pub(crate) enum Replier {
+    Pusher,
+    /// Ids of the request, and of repeats that came while it was under way.
+    Native(Vec<u64>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Join {
+    pub(crate) want: Want,
+    pub(crate) replier: Replier,
+    /// The member that enters with this subscription, and where its entering stands once known.
+    pub(crate) member: Option<u32>,
+    reading: bool,
+    read: Option<Start>,
+}
+
+/// Where a subscription starts, and what it starts with.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) position: Position,
+    pub(crate) reason: Option<LossReason>,
+    pub(crate) entries: VecDeque<Arc<Entry>>,
+    /// What is read goes up to here.
+    end: Position,
+    /// Reading on would bring nothing that can be counted.
+    finished: bool,
+}
+
+impl Start {
+    fn at(position: Position) -> Self {
+        Self { position, reason: None, entries: VecDeque::new(), end: position, finished: true }
+    }
+}
+
+impl Join {
+    pub(crate) fn new(want: Want, replier: Replier) -> Self {
+        Self { want, replier, member: None, reading: false, read: None }
+    }
+}
+
+/// The answer to a native subscribe, but for the members.
+pub(crate) type Subscribed = native::Subscribed<'static, Arc<Member>>;
+
+/// How a join goes on.
+enum Next {
+    Answer(Start, usize),
+    Read(HistoryQuery),
+    Wait,
+}
+
+impl Hub {
+    pub(crate) fn join(&mut self, slot: u32, index: u32) {
+        match self.next_of_join(slot, index) {
+            None | Some(Next::Wait) => {}
+            Some(Next::Read(query)) => {
+                let Some(handle) = self.connections.handle(slot) else { return };
+                if let Some(Progress::Joining(join)) = self.progress.get_mut(&(slot, index)) {
+                    join.reading = true;
+                }
+                let request = self.request(Pending::Join(self.topics.reference(index), handle));
+                self.act(crate::action::Action::History { request, query });
+            }
+            Some(Next::Answer(start, replay)) => self.answer_join(slot, index, start, replay),
+        }
+    }
+
+    fn next_of_join(&mut self, slot: u32, index: u32) -> Option<Next> {
+        let id = self.connections.get(slot)?.id;
+        let since_ms = self.now.wall_ms.saturating_sub(CACHE_MS);
+        let limit = self.config.page_count;
+        let topic = self.topics.get(index)?;
+        let Some(last) = topic.stream.last() else { return Some(Next::Wait) };
+        let Some(Progress::Joining(join)) = self.progress.get_mut(&(slot, index)) else { return None };
+        if join.reading {
+            return Some(Next::Wait);
+        }
+        let query = |after, direction, since_ms, limit| {
+            Next::Read(HistoryQuery { topic: topic.topic.clone(), after, before: None, since_ms, direction, limit })
+        };
+        let start = match join.read.take() {
+            Some(start) => start,
+            None => match from_ring(join.want, &topic.stream, last) {
+                Some(start) => start,
+                None => {
+                    return Some(match join.want {
+                        Want::Resume(after) => query(Some(after), Direction::Forwards, None, limit),
+                        Want::RewindSince(since_ms) => query(None, Direction::Forwards, Some(since_ms), limit),
+                        Want::RewindCount(count) => query(None, Direction::Backwards, None, count),
+                        Want::Cached => query(None, Direction::Backwards, Some(since_ms), 1),
+                        Want::Live => Next::Wait,
+                    });
+                }
+            },
+        };
+        let Some(more) = between(&topic.stream, start.end, last, id) else {
+            if start.finished || start.entries.len() >= COUNTED_MAX {
+                // What comes between is found by catching up, which announces what it cannot get.
+                return self.answer_when_present(slot, index, start, id, 0);
+            }
+            let next = query(Some(start.end), Direction::Forwards, None, limit);
+            join.read = Some(start);
+            return Some(next);
+        };
+        self.answer_when_present(slot, index, start, id, more)
+    }
+
+    fn answer_when_present(&mut self, slot: u32, index: u32, start: Start, id: ConnectionId, more: usize) -> Option<Next> {
+        let ready = self.join_presence_ready(slot, index);
+        let Some(Progress::Joining(join)) = self.progress.get_mut(&(slot, index)) else { return None };
+        if !ready {
+            // Only what was read is kept: the ring is looked at again.
+            if !matches!(join.want, Want::Live) {
+                join.read = Some(start);
+            }
+            return Some(Next::Wait);
+        }
+        let replay = start.entries.iter().filter(|entry| entry.publication.origin != Some(id)).count() + more;
+        Some(Next::Answer(start, replay))
+    }
+
+    pub(crate) fn join_page(&mut self, topic: TopicRef, handle: Handle, page: Option<HistoryPage>) {
+        let Some(index) = self.topics.resolve(topic) else { return };
+        let Some(slot) = self.connections.slot(handle) else { return };
+        let entries = page.as_ref().map_or_else(Vec::new, |page| self.entries(page));
+        let Some(last) = self.topics.get(index).and_then(|topic| topic.stream.last()) else { return };
+        let Some(Progress::Joining(join)) = self.progress.get_mut(&(slot, index)) else { return };
+        if !std::mem::take(&mut join.reading) {
+            return;
+        }
+        let read = match (join.read.take(), page) {
+            (Some(start), None) => Start { finished: true, ..start },
+            (Some(start), Some(page)) => extend(start, &page, entries),
+            (None, None) => Start { reason: Some(LossReason::Overload), ..Start::at(last) },
+            (None, Some(page)) => first_page(join.want, &page, entries, last),
+        };
+        join.read = Some(read);
+        self.join(slot, index);
+    }
+
+    /// The broker could not attach: native clients are told and may try again, Pusher clients wait, because their library would not.
+    pub(crate) fn refuse_joins(&mut self, index: u32) {
+        let Some(audience) = self.topics.get(index).and_then(|topic| topic.messages()) else { return };
+        if self.topics.get(index).is_some_and(|topic| topic.stream.last().is_some()) {
+            return;
+        }
+        let joining = audience.subscribers.iter().filter(|subscriber| subscriber.stage == Stage::Joining && !subscriber.pusher);
+        for slot in joining.map(|subscriber| subscriber.slot).collect::<Vec<_>>() {
+            self.refuse_join(slot, index, &unavailable());
+        }
+    }
+
+    fn answer_join(&mut self, slot: u32, index: u32, start: Start, replay: usize) {
+        let Some(Progress::Joining(join)) = self.progress.remove(&(slot, index)) else { return };
+        self.set_stage(slot, index, Stage::CatchingUp);
+        match join.replier {
+            Replier::Pusher => {
+                let cache_missed = join.want == Want::Cached && start.entries.is_empty();
+                self.pusher_subscribed(slot, index, cache_missed);
+            }
+            Replier::Native(requests) => {
+                let subscribed = Subscribed {
+                    position: start.position,
+                    recovered: matches!(join.want, Want::Resume(_)) && start.reason.is_none(),
+                    replay: replay as u32,
+                    reason: start.reason,
+                    presence: None,
+                };
+                self.native_subscribed(slot, index, &requests, subscribed);
+            }
+        }
+        if self.stage(slot, index).is_none() {
+            return;
+        }
+        let cursor = if start.entries.is_empty() { start.end } else { start.position };
+        let catch_up = CatchUp::new(cursor, start.entries);
+        self.progress.insert((slot, index), Progress::CatchingUp(Box::new(catch_up)));
+        self.catch_up(slot, index);
+    }
+}
+
+/// A start that needs no reading.
+fn from_ring(want: Want, stream: &Stream, last: Position) -> Option<Start> {
+    match want {
+        Want::Live => Some(Start::at(last)),
+        Want::Resume(position) if position == last => Some(Start::at(last)),
+        Want::Resume(position) => {
+            let entries: VecDeque<_> = stream.ring().after(position)?.cloned().collect();
+            Some(Start { position, reason: None, entries, end: last, finished: true })
+        }
+        Want::RewindCount(count) => {
+            let entries: VecDeque<_> = stream.ring().last(count as usize)?.cloned().collect();
+            let position = before(entries.front())?;
+            Some(Start { position, reason: None, entries, end: last, finished: true })
+        }
+        Want::Cached => {
+            let entries: VecDeque<_> = stream.ring().last(1)?.cloned().collect();
+            Some(Start { position: before(entries.front())?, reason: None, entries, end: last, finished: true })
+        }
+        Want::RewindSince(_) => None,
+    }
+}
+
+fn first_page(want: Want, page: &HistoryPage, mut entries: Vec<Arc<Entry>>, last: Position) -> Start {
+    if matches!(want, Want::RewindCount(_) | Want::Cached) {
+        entries.reverse();
+    }
+    let (position, reason) = match (want, page.continuity) {
+        (Want::Resume(after), Continuity::Complete) => (after, None),
+        (Want::Resume(_), Continuity::Trimmed { kept_after }) => (kept_after, Some(LossReason::Retention)),
+        (Want::Resume(_), Continuity::EraLost { kept_after }) => (kept_after, Some(LossReason::Era)),
+        (Want::Resume(_), Continuity::Unknown) if entries.is_empty() => (last, Some(LossReason::Position)),
+        (Want::Resume(_), Continuity::Unknown) => (before_page(page), Some(LossReason::Position)),
+        _ => (before(entries.first()).unwrap_or(page.head), None),
+    };
+    let entries: VecDeque<_> = entries.into_iter().filter(|entry| entry.publication.position.is_some_and(|at| at > position)).collect();
+    let complete = page.continuity == Continuity::Complete;
+    let whole = !page.more || matches!(want, Want::RewindCount(_) | Want::Cached);
+    let end = entries.back().and_then(|entry| entry.publication.position).unwrap_or(position);
+    let end = if whole && complete { end.max(page.head) } else { end };
+    Start { position, reason, entries, end, finished: false }
+}
+
+fn extend(mut start: Start, page: &HistoryPage, entries: Vec<Arc<Entry>>) -> Start {
+    let before = start.end;
+    if page.continuity != Continuity::Complete {
+        return Start { finished: true, ..start };
+    }
+    start.entries.extend(entries.into_iter().filter(|entry| entry.publication.position.is_some_and(|at| at > before)));
+    start.end = start.entries.back().and_then(|entry| entry.publication.position).map_or(before, |last| last.max(before));
+    if !page.more {
+        start.end = start.end.max(page.head);
+    }
+    start.finished = start.end == before;
+    start
+}
+
+/// How many publications lie between two positions, but for the connection's own; `None` if only reading can tell.
+fn between(stream: &Stream, end: Position, last: Position, id: ConnectionId) -> Option<usize> {
+    if end >= last {
+        return Some(0);
+    }
+    if let Some(entries) = stream.ring().after(end) {
+        return Some(entries.filter(|entry| entry.publication.origin != Some(id)).count());
+    }
+    (end.era == last.era).then(|| (last.seq - end.seq) as usize)
+}
+
+fn before(first: Option<&Arc<Entry>>) -> Option<Position> {
+    let first = first?.publication.position?;
+    Some(Position::new(first.era, first.seq.saturating_sub(1)))
+}

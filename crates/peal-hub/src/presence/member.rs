@@ -1,0 +1,334 @@
+//! Members of this core's own connections. Each has its changes carried out by the broker one after the other, so that a leave can
+//! never overtake an enter, and stays here until the broker has confirmed that it is gone: no ghosts, whatever fails in between.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use peal_core::exchange::{BrokerError, PresenceUpdate};
+use peal_core::{ConnectionId, ErrorCode, Lane, Member, Position, PresenceOp, Refusal, Topic};
+
+use super::view::BEFORE_ALL;
+use crate::action::Action;
+use crate::delivery::{Pending, Progress, unavailable};
+use crate::event::Handle;
+use crate::hub::Hub;
+use crate::session::Farewell;
+use crate::timer::Owner;
+
+/// Changes of one member that may wait for the broker.
+const CHANGES_MAX: usize = 16;
+
+/// What an entering member says.
+#[derive(Debug)]
+pub(crate) struct Entering {
+    pub(crate) user: Arc<str>,
+    pub(crate) data: Option<Arc<str>>,
+    pub(crate) users_max: Option<u32>,
+    /// The native request to answer.
+    pub(crate) reply: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Change {
+    op: PresenceOp,
+    member: Member,
+    users_max: Option<u32>,
+    /// Native requests to answer.
+    replies: Vec<u64>,
+}
+
+#[derive(Debug)]
+pub(crate) struct LocalMember {
+    topic: Topic,
+    owner: Handle,
+    connection: ConnectionId,
+    pusher: bool,
+    /// Who it is once all changes are carried out; `None` if it will be gone.
+    present: Option<Member>,
+    /// The first is with the broker if `in_flight`.
+    changes: VecDeque<Change>,
+    in_flight: bool,
+    /// Where its last entering stands in the presence lane.
+    entered: Option<Position>,
+    /// The end of its grace, or of a pause after a failure.
+    timer: Option<u64>,
+    in_grace: bool,
+    pause_ms: u64,
+}
+
+impl LocalMember {
+    pub(crate) fn entered(&self) -> Option<Position> {
+        self.entered
+    }
+}
+
+impl Hub {
+    /// A connection enters, or changes what it shows. A subscription that is joining waits for it.
+    pub(crate) fn member_enter(&mut self, slot: u32, topic: &Topic, join: Option<u32>, entering: Entering) -> Result<(), Refusal> {
+        let Some(connection) = self.connections.get(slot) else { return Ok(()) };
+        let (connection_id, is_pusher) = (connection.id, connection.pusher);
+        let Some(owner) = self.connections.handle(slot) else { return Ok(()) };
+        let Entering { user, data, users_max, reply } = entering;
+        let member = Member { user, connection: connection_id, data };
+        let change = Change { op: PresenceOp::Enter, member: member.clone(), users_max, replies: reply.into_iter().collect() };
+        let key = match self.member_find(connection_id, topic) {
+            Some(key) => key,
+            None => {
+                let key = self.members.insert(LocalMember {
+                    topic: topic.clone(),
+                    owner,
+                    connection: connection_id,
+                    pusher: is_pusher,
+                    present: None,
+                    changes: VecDeque::new(),
+                    in_flight: false,
+                    entered: None,
+                    timer: None,
+                    in_grace: false,
+                    pause_ms: 0,
+                }) as u32;
+                self.member_index.insert((connection_id, topic.clone()), key);
+                key
+            }
+        };
+        let Some(local) = self.members.get_mut(key as usize) else { return Ok(()) };
+        if local.changes.len() >= CHANGES_MAX {
+            return Err(Refusal::of(ErrorCode::RateLimited).retry_after(1_000));
+        }
+        let was_present = local.present.replace(member).is_some();
+        if !was_present {
+            local.entered = None;
+        }
+        local.queue(change);
+        if !was_present && let Some(members) = self.members_of(slot) {
+            members.push(key);
+        }
+        if let Some(Progress::Joining(waiting)) = join.and_then(|index| self.progress.get_mut(&(slot, index))) {
+            waiting.member = Some(key);
+        }
+        self.member_drive(key);
+        Ok(())
+    }
+
+    /// A connection leaves at once. Leaving where it is not succeeds.
+    pub(crate) fn member_leave(&mut self, slot: u32, topic: &Topic, reply: Option<u64>) {
+        let found = self.connections.get(slot).and_then(|connection| self.member_find(connection.id, topic));
+        let held = found.filter(|key| self.members.get(*key as usize).is_some_and(|member| member.present.is_some()));
+        let Some(key) = held else {
+            if let Some(reply) = reply {
+                self.push(slot, peal_wire::native::encode_ok(reply));
+            }
+            return;
+        };
+        if let Some(members) = self.members_of(slot) {
+            members.retain(|member| *member != key);
+        }
+        self.member_depart(key, reply);
+    }
+
+    /// A connection is gone, and its members with it: at once, or after their grace.
+    pub(crate) fn members_end(&mut self, members: &[u32], farewell: Farewell) {
+        for key in members {
+            let Some(local) = self.members.get(*key as usize) else { continue };
+            let grace_ms = if farewell == Farewell::Clean { 0 } else { self.grace_ms(local) };
+            let Some(local) = self.members.get_mut(*key as usize) else { continue };
+            if grace_ms == 0 || !local.changes.is_empty() {
+                self.member_depart(*key, None);
+            } else {
+                let at = self.now.mono_ms + grace_ms;
+                local.in_grace = true;
+                self.timers.arm(Owner::Member(*key), &mut local.timer, Some(at));
+            }
+        }
+    }
+
+    fn grace_ms(&self, local: &LocalMember) -> u64 {
+        let by_rule = match (&local.topic.lane, self.apps.get(&local.topic.app)) {
+            (Lane::Presence(channel), Some(entry)) => entry.app.rules.resolve(channel).presence_grace_ms,
+            _ => None,
+        };
+        let by_protocol = if local.pusher { 0 } else { self.config.native_presence_grace_ms };
+        by_rule.map_or(by_protocol, u64::from)
+    }
+
+    fn member_depart(&mut self, key: u32, reply: Option<u64>) {
+        let Some(local) = self.members.get_mut(key as usize) else { return };
+        if let Some(member) = local.present.take() {
+            let change = Change { op: PresenceOp::Leave, member, users_max: None, replies: reply.into_iter().collect() };
+            local.queue(change);
+        }
+        self.member_drive(key);
+    }
+
+    /// Gives the broker the next change, or forgets a member that is gone.
+    fn member_drive(&mut self, key: u32) {
+        let Some(local) = self.members.get_mut(key as usize) else { return };
+        if local.in_flight {
+            return;
+        }
+        self.timers.arm(Owner::Member(key), &mut local.timer, None);
+        let Some(change) = local.changes.front() else {
+            if local.present.is_none() {
+                let gone = self.members.remove(key as usize);
+                self.member_index.remove(&(gone.connection, gone.topic));
+            }
+            return;
+        };
+        local.in_flight = true;
+        let update =
+            PresenceUpdate { topic: local.topic.clone(), op: change.op, member: change.member.clone(), users_max: change.users_max };
+        let request = self.request(Pending::Member(key));
+        self.act(Action::PresenceUpdate { request, update });
+    }
+
+    pub(crate) fn member_answered(&mut self, key: u32, result: Result<Option<Position>, BrokerError>) {
+        let Some(local) = self.members.get_mut(key as usize) else { return };
+        local.in_flight = false;
+        let owner = self.connections.slot(local.owner);
+        match result {
+            Ok(position) => self.member_confirmed(key, owner, position),
+            Err(BrokerError::PresenceFull { users_max }) => self.member_refused(key, owner, users_max),
+            Err(BrokerError::Away(_)) => self.member_failed(key, owner),
+        }
+    }
+
+    fn member_confirmed(&mut self, key: u32, owner: Option<u32>, position: Option<Position>) {
+        let Some(local) = self.members.get_mut(key as usize) else { return };
+        local.pause_ms = 0;
+        let Some(change) = local.changes.pop_front() else { return };
+        if change.op == PresenceOp::Enter {
+            // Nothing changed: whatever view there is shows it.
+            local.entered = Some(position.unwrap_or(BEFORE_ALL));
+        }
+        let topic = local.topic.clone();
+        if let Some(position) = position {
+            self.expect(&topic, position);
+        }
+        if let Some(slot) = owner {
+            for reply in change.replies {
+                self.push(slot, peal_wire::native::encode_ok(reply));
+            }
+        }
+        self.member_drive(key);
+        if let Some(watch) = self.topics.find(&topic) {
+            self.settle_view(watch);
+        }
+    }
+
+    fn member_refused(&mut self, key: u32, owner: Option<u32>, users_max: u32) {
+        let Some(local) = self.members.get_mut(key as usize) else { return };
+        let Some(change) = local.changes.pop_front() else { return };
+        let refusal = Refusal::of(ErrorCode::PresenceMembers).with_limit(u64::from(users_max), u64::from(users_max) + 1);
+        if local.changes.is_empty() {
+            local.present = None;
+        }
+        if let Some(slot) = owner {
+            if let Some(members) = self.members_of(slot) {
+                members.retain(|member| *member != key);
+            }
+            self.refuse_member(slot, key, change.replies, &refusal);
+        }
+        self.member_drive(key);
+    }
+
+    /// Whether the broker carried it out is unknown. A join and a leave are tried until they succeed; a native client is told, and what
+    /// may have entered leaves.
+    fn member_failed(&mut self, key: u32, owner: Option<u32>) {
+        let (min_ms, max_ms) = (self.config.retry_min_ms, self.config.retry_max_ms);
+        let Some(local) = self.members.get_mut(key as usize) else { return };
+        local.pause_ms = (local.pause_ms * 2).clamp(min_ms, max_ms);
+        let at = self.now.mono_ms + local.pause_ms;
+        self.timers.arm(Owner::Member(key), &mut local.timer, Some(at));
+        let Some(change) = local.changes.front_mut() else { return };
+        let replies = std::mem::take(&mut change.replies);
+        let mut forget = false;
+        if change.op == PresenceOp::Enter && !local.pusher {
+            if local.entered.is_some() {
+                local.changes.pop_front();
+            } else {
+                change.op = PresenceOp::Leave;
+                forget = local.changes.len() == 1 && local.present.take().is_some();
+            }
+        }
+        if let Some(slot) = owner {
+            if forget && let Some(members) = self.members_of(slot) {
+                members.retain(|member| *member != key);
+            }
+            for reply in replies {
+                self.push(slot, peal_wire::native::encode_error_reply(reply, &unavailable()));
+            }
+        }
+    }
+
+    fn refuse_member(&mut self, slot: u32, key: u32, replies: Vec<u64>, refusal: &Refusal) {
+        for reply in replies {
+            self.push(slot, peal_wire::native::encode_error_reply(reply, refusal));
+        }
+        let subs = self.connections.get(slot).map_or(&[][..], |connection| &connection.subs);
+        let waits = |index: &u32| matches!(self.progress.get(&(slot, *index)), Some(Progress::Joining(join)) if join.member == Some(key));
+        if let Some(index) = subs.iter().map(|sub| sub.topic).find(waits) {
+            self.refuse_join(slot, index, refusal);
+        }
+    }
+
+    /// A grace or a pause is over.
+    pub(crate) fn member_due(&mut self, key: u32) {
+        let Some(local) = self.members.get_mut(key as usize) else { return };
+        local.timer = None;
+        if std::mem::take(&mut local.in_grace) {
+            self.member_depart(key, None);
+        } else {
+            self.member_drive(key);
+        }
+    }
+
+    /// After a view was loaded anew: members of this core that the broker has lost enter again.
+    pub(super) fn enter_again(&mut self, watch: u32) {
+        let Some(topic) = self.topics.get(watch) else { return };
+        let Some(audience) = topic.presence() else { return };
+        let lost = self.members.iter().filter(|(_, local)| {
+            let settled = local.changes.is_empty() && local.present.is_some() && !local.in_grace;
+            settled && local.topic == topic.topic && audience.view.member(local.connection).is_none()
+        });
+        let behind = |local: &LocalMember| local.entered.is_some_and(|entered| entered > audience.view.at());
+        for key in lost.filter(|(_, local)| !behind(local)).map(|(key, _)| key as u32).collect::<Vec<_>>() {
+            let Some(local) = self.members.get_mut(key as usize) else { continue };
+            if let Some(member) = local.present.clone() {
+                local.queue(Change { op: PresenceOp::Enter, member, users_max: None, replies: Vec::new() });
+            }
+            self.member_drive(key);
+        }
+    }
+
+    /// The user that a connection is in a channel.
+    pub(crate) fn member_user(&self, slot: u32, topic: &Topic) -> Option<Arc<str>> {
+        let key = self.member_find(self.connections.get(slot)?.id, topic)?;
+        self.members.get(key as usize)?.present.as_ref().map(|member| Arc::clone(&member.user))
+    }
+
+    pub(crate) fn member_topic(&self, key: u32) -> Option<Topic> {
+        self.members.get(key as usize).map(|member| member.topic.clone())
+    }
+
+    fn member_find(&self, connection: ConnectionId, topic: &Topic) -> Option<u32> {
+        self.member_index.get(&(connection, topic.clone())).copied()
+    }
+}
+
+impl LocalMember {
+    /// Appends a change. One that only shows something else takes the place of a waiting one of the same user.
+    fn queue(&mut self, change: Change) {
+        let waiting = if self.in_flight { 1 } else { 0 };
+        if change.op == PresenceOp::Enter
+            && self.changes.len() > waiting
+            && let Some(last) = self.changes.back_mut()
+            && last.op == PresenceOp::Enter
+            && last.member.user == change.member.user
+        {
+            last.member = change.member;
+            last.replies.extend(change.replies);
+            return;
+        }
+        self.changes.push_back(change);
+    }
+}

@@ -1,0 +1,123 @@
+//! The Pusher protocol's session (protocol notes 1 to 6): what a client's frames do. The frames themselves are `peal-wire`'s.
+
+mod client_event;
+mod signin;
+mod subscribe;
+
+use std::sync::Arc;
+
+use peal_core::{App, ErrorCode, Key, KeyId, KeyKind, Refusal};
+use peal_wire::pusher::{self, ClientFrame, Identity};
+
+use super::{Farewell, Session, check_origin};
+use crate::action::Action;
+use crate::hub::Hub;
+use crate::rate::Rate;
+
+pub(crate) use subscribe::check_member_size;
+
+#[derive(Debug)]
+pub(crate) struct PusherOpening {
+    pub(crate) key: String,
+    pub(crate) version: Option<String>,
+    pub(crate) origin: Option<String>,
+    pub(crate) deadline_ms: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct PusherSession {
+    pub(crate) key: KeyId,
+    /// Who signed in.
+    pub(crate) user: Option<Identity>,
+    pub(crate) client_events: Rate,
+    pub(crate) members: Vec<u32>,
+}
+
+impl Hub {
+    /// Judges a connection that is opening. An unknown key may be a new one: the directory is asked once.
+    pub(crate) fn pusher_open(&mut self, slot: u32, refreshed: bool) {
+        let Some(connection) = self.connections.get(slot) else { return };
+        let Session::PusherOpening(opening) = &connection.session else { return };
+        match self.pusher_accept(opening) {
+            Ok((app, key)) => self.pusher_established(slot, &app, key),
+            Err(refusal) if refusal.code == ErrorCode::UnknownKey && !refreshed => {
+                if let Some(handle) = self.connections.handle(slot) {
+                    self.act(Action::RefreshDirectory(handle));
+                }
+            }
+            Err(refusal) => self.close(slot, &refusal, Farewell::Clean),
+        }
+    }
+
+    fn pusher_accept(&self, opening: &PusherOpening) -> Result<(Arc<App>, KeyId), Refusal> {
+        match opening.version.as_deref() {
+            None => return Err(Refusal::of(ErrorCode::ProtocolMissing)),
+            Some("4" | "5" | "6" | "7") => {}
+            Some(_) => return Err(Refusal::new(ErrorCode::ProtocolVersion, "Only versions 4 to 7 of the Pusher protocol are supported.")),
+        }
+        let (app, key) = self.directory.resolve_key(&opening.key, self.now.wall_ms)?;
+        if key.kind == KeyKind::Console {
+            return Err(Refusal::of(ErrorCode::UnknownKey));
+        }
+        check_origin(key, opening.origin.as_deref())?;
+        Ok((Arc::clone(app), key.id.clone()))
+    }
+
+    fn pusher_established(&mut self, slot: u32, app: &Arc<App>, key: KeyId) {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        connection.session =
+            Session::Pusher(Box::new(PusherSession { key, user: None, client_events: Rate::default(), members: Vec::new() }));
+        let frame = pusher::encode_connection_established(&connection.id.socket_id(), self.config.pusher_activity_timeout_s);
+        self.app_join(slot, app);
+        self.push(slot, frame);
+        self.arm_connection(slot);
+    }
+
+    pub(crate) fn pusher_text(&mut self, slot: u32, text: &str) {
+        if !matches!(self.connections.get(slot).map(|connection| &connection.session), Some(Session::Pusher(_))) {
+            return self.push_error(slot, &Refusal::new(ErrorCode::NotConnected, "Wait for pusher:connection_established."));
+        }
+        match pusher::decode(text) {
+            Err(refusal) => self.push_error(slot, &refusal),
+            Ok(ClientFrame::Ping) => self.push(slot, pusher::encode_pong()),
+            Ok(ClientFrame::Pong) => {}
+            Ok(ClientFrame::Subscribe { channel, auth, channel_data }) => {
+                if let Err(refusal) = self.pusher_subscribe(slot, &channel, auth.as_deref(), channel_data.as_deref()) {
+                    self.pusher_refuse_subscription(slot, &channel, &refusal);
+                }
+            }
+            Ok(ClientFrame::Unsubscribe { channel }) => self.pusher_unsubscribe(slot, &channel),
+            Ok(ClientFrame::Signin { auth, user_data }) => {
+                if let Err(refusal) = self.pusher_signin(slot, &auth, &user_data) {
+                    self.push_error(slot, &refusal);
+                }
+            }
+            Ok(ClientFrame::ClientEvent { event, channel, data }) => {
+                if let Err(refusal) = self.client_event(slot, &channel, &event, data) {
+                    self.push_error(slot, &refusal);
+                }
+            }
+        }
+    }
+
+    /// Both spellings of a refusal: pusher-js tells the channel of the first, other libraries know the second.
+    pub(crate) fn pusher_refuse_subscription(&mut self, slot: u32, channel: &str, refusal: &Refusal) {
+        self.push(slot, pusher::encode_subscription_error(channel, refusal));
+        self.push_error(slot, refusal);
+    }
+
+    pub(crate) fn pusher_session(&self, slot: u32) -> Option<&PusherSession> {
+        match &self.connections.get(slot)?.session {
+            Session::Pusher(session) => Some(session),
+            _ => None,
+        }
+    }
+}
+
+/// The key and the signature of an `auth` text `KEY:HEX`. The dashboard's own keys sign nothing here.
+fn signing_key<'a>(app: &'a App, auth: &'a str, wall_ms: u64) -> Result<(&'a Key, &'a str), Refusal> {
+    let refuse = |why: &str| Refusal::new(ErrorCode::SignatureInvalid, why);
+    let (key, signature) = auth.split_once(':').ok_or_else(|| refuse("auth must be the key, a colon and the signature in hex."))?;
+    let key = app.key(key).filter(|key| key.is_live(wall_ms) && key.kind == KeyKind::Standard);
+    Ok((key.ok_or_else(|| refuse("The key in auth is not a live key of this app."))?, signature))
+}

@@ -1,0 +1,90 @@
+//! Three hubs on a model broker that delays, drops, doubles, fails over and forgets, with native and Pusher clients that come, go, lose their
+//! transport and read slowly. Every client is judged against the truth of the model: order kept, no duplicate, no silent gap, `recovered` only
+//! when it is so, nothing before the answer to a subscribe; and when all have left, nothing remains in the hubs.
+//!
+//! A run is one seed. More runs: `PEAL_SIM_SEEDS=10000`; one run, with all that happened in it:
+//! `PEAL_SIM_SEED=… cargo test -p peal-hub --test simulation -- --nocapture`.
+//!
+//! Where things are: `broker` is the model and the truth, `client` plays the protocols, `view` judges, `world` is time and everything between
+//! them. A new promise of the hub is judged in `view`; a new kind of bad weather belongs into `profile` and `world/faults`.
+
+mod app;
+mod broker;
+mod client;
+mod profile;
+mod rng;
+mod roster;
+mod trace;
+mod view;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use trace::Trace;
+use world::World;
+
+/// In the normal test run.
+const SEEDS: u64 = 2_000;
+
+fn run(seed: u64, trace: Trace) -> (Result<(), String>, Vec<String>) {
+    let mut world = World::new(seed, trace);
+    let result = catch_unwind(AssertUnwindSafe(|| world.run()));
+    let result = result.unwrap_or_else(|panic| {
+        let why = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(format!("panic: {}", why.unwrap_or("of an unknown kind")))
+    });
+    (result, world.trace.lines().to_vec())
+}
+
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
+/// A run again, this time with its story.
+fn explain(seed: u64) -> ! {
+    let (result, lines) = run(seed, Trace::on());
+    for line in &lines {
+        eprintln!("{line}");
+    }
+    let why = result.err().unwrap_or_else(|| "passed this time: the run is not deterministic".into());
+    panic!("seed {seed}: {why}\nreplay it: PEAL_SIM_SEED={seed} cargo test -p peal-hub --test simulation -- --nocapture");
+}
+
+#[test]
+fn every_seed_keeps_the_promises() {
+    if let Some(seed) = variable("PEAL_SIM_SEED") {
+        let (result, lines) = run(seed, Trace::on());
+        lines.iter().for_each(|line| println!("{line}"));
+        return result.unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+    }
+    let seeds = variable("PEAL_SIM_SEEDS").unwrap_or(SEEDS);
+    let (next, failed, found) = (AtomicU64::new(0), AtomicU64::new(u64::MAX), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                while !found.load(Ordering::Relaxed) {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds {
+                        break;
+                    }
+                    if run(seed, Trace::default()).0.is_err() {
+                        failed.fetch_min(seed, Ordering::Relaxed);
+                        found.store(true, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    if found.into_inner() {
+        explain(failed.into_inner());
+    }
+}
+
+/// Without this, a failing seed could not be replayed.
+#[test]
+fn a_seed_is_a_run() {
+    let story = |seed| run(seed, Trace::on()).1;
+    assert_eq!(story(7), story(7));
+    assert_ne!(story(7), story(8));
+}

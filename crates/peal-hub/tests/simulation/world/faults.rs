@@ -1,0 +1,98 @@
+//! What goes wrong by itself: the broker fails over and forgets, a hub is cut off, drained or killed.
+
+use peal_core::PresenceOp;
+use peal_core::exchange::PresenceUpdate;
+use peal_core::{Lane, Topic};
+use peal_hub::BrokerEvent;
+
+use super::{Event, PLACES, Phase, World};
+use crate::app;
+
+impl World {
+    pub(super) fn fault(&mut self) {
+        if self.phase != Phase::Busy || self.profile.calm {
+            return;
+        }
+        let hub = self.rng.index(self.nodes.len());
+        match self.rng.below(8) {
+            0..=1 => self.fail_over(),
+            2..=3 => self.forget(),
+            4 => self.cut_off(hub),
+            5 => self.false_alarm(hub),
+            6 => self.drain(hub),
+            _ => self.restart(hub),
+        }
+        let pause = self.rng.between(1, 2 * self.profile.fault_every_ms);
+        self.schedule(self.now_ms + pause, Event::Fault);
+    }
+
+    fn some_topic(&mut self) -> Topic {
+        let channel = self.rng.pick(&self.channels).clone();
+        if self.rng.permille(700) { Topic::messages(app::app_id(), channel) } else { Topic::presence(app::app_id(), channel) }
+    }
+
+    /// A replica that lags takes over, or one that does not.
+    fn fail_over(&mut self) {
+        let topic = self.some_topic();
+        // A change of members that is lost is lost from the table of members too, and the broker enters them again: not the hub's affair.
+        let lost = if matches!(topic.lane, Lane::Presence(_)) { 0 } else { *self.rng.pick(&[0, 0, 1, 2, 1_000]) };
+        self.trace.note(self.now_ms, || format!("the broker fails over on {topic:?} and loses {lost}"));
+        self.broker.fail_over(self.now_ms, &topic, lost);
+    }
+
+    fn forget(&mut self) {
+        let topic = self.some_topic();
+        let keep = self.rng.below(4) as usize;
+        self.trace.note(self.now_ms, || format!("the broker keeps only {keep} on {topic:?}"));
+        self.broker.trim(self.now_ms, &topic, keep);
+    }
+
+    fn cut_off(&mut self, hub: usize) {
+        let until = self.now_ms + self.rng.between(200, 6_000);
+        self.trace.note(self.now_ms, || format!("hub {hub} is cut off from the broker until {until}"));
+        self.nodes[hub].away_until_ms = until;
+        let life = self.nodes[hub].life;
+        self.schedule(until, Event::ToHub { hub, life, event: BrokerEvent::Interrupted { topics: Vec::new() } });
+    }
+
+    fn false_alarm(&mut self, hub: usize) {
+        let life = self.nodes[hub].life;
+        self.schedule(self.now_ms, Event::ToHub { hub, life, event: BrokerEvent::Interrupted { topics: Vec::new() } });
+    }
+
+    fn drain(&mut self, hub: usize) {
+        let spread = self.rng.between(100, 3_000);
+        let now = self.now();
+        self.trace.note(self.now_ms, || format!("hub {hub} drains within {spread} ms"));
+        self.nodes[hub].hub.drain(now, spread);
+        self.settle(hub);
+        let life = self.nodes[hub].life;
+        self.schedule(self.now_ms + spread + 8_000, Event::Restart { hub, life });
+    }
+
+    /// The hub is killed, and another one stands in its place at once.
+    pub(super) fn restart(&mut self, hub: usize) {
+        self.trace.note(self.now_ms, || format!("hub {hub} is killed and started again"));
+        let life = self.nodes[hub].life + 1;
+        let fresh = self.node(hub, life);
+        let dead = std::mem::replace(&mut self.nodes[hub], fresh);
+        self.broker.detach_all(hub);
+        dead.routes.into_values().for_each(|route| self.end_route(route));
+        self.bury_members(hub);
+    }
+
+    /// The survivors remove the members of a dead node.
+    fn bury_members(&mut self, hub: usize) {
+        let (node, core) = PLACES[hub];
+        let topics: Vec<Topic> = self.broker.topics.keys().cloned().collect();
+        for topic in topics {
+            let dead = self.broker.log(&topic).map(|log| log.members.of_node(node, core)).unwrap_or_default();
+            for member in dead {
+                let update = PresenceUpdate { topic: topic.clone(), op: PresenceOp::Leave, member: (*member).clone(), users_max: None };
+                if let Ok(Some(publication)) = self.broker.presence_update(self.now_ms, update) {
+                    self.spread(&topic, &publication);
+                }
+            }
+        }
+    }
+}
