@@ -10,6 +10,7 @@ import { ProblemNotice } from '#/ui/problem-notice'
 import { AuthFrame } from './auth-frame'
 import { checkEmail, type FieldErrors, fieldOf } from './credentials'
 import { rememberSignedIn } from './signed-in-hint'
+import { usePrepareWelcome } from './use-prepare-welcome'
 
 export function SignInPage({ next }: { next?: string }) {
   const router = useRouter()
@@ -18,6 +19,7 @@ export function SignInPage({ next }: { next?: string }) {
   const [password, setPassword] = useState('')
   const [checked, setChecked] = useState<FieldErrors>({})
   const form = useRef<HTMLFormElement>(null)
+  usePrepareWelcome()
 
   const signIn = useMutation({
     mutationFn: async () => {
