@@ -89,7 +89,9 @@ impl Context {
             environment.insert(format!("CARGO_BIN_EXE_{name}"), path);
         }
         if let Some(chromium) = tools::chromium() {
-            environment.insert("PEAL_CHROMIUM".into(), chromium.display().to_string());
+            for name in ["PEAL_CHROMIUM", "CHROMIUM_BIN"] {
+                environment.insert(name.into(), chromium.display().to_string());
+            }
         }
         Ok(environment)
     }

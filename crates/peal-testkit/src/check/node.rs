@@ -8,6 +8,8 @@ use super::process::{self, Finished};
 use super::{Context, Outcome, vitest as reporter};
 
 pub(super) const SDK: &str = "sdk-js";
+/// The unmodified libraries of others.
+pub(super) const COMPAT: &str = "sdk-js/compat";
 pub(super) const DASHBOARD: &str = "dashboard";
 
 const INSTALL_WITHIN: Duration = Duration::from_secs(10 * 60);

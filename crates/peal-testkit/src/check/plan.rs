@@ -25,11 +25,12 @@ const fn cargo_step(name: &'static str, after: &'static [&'static str], run: fn(
 
 /// In the order in which they start when several could. The binary embeds the SDK and the dashboard, so these are built before it, and
 /// their tests do not build them again. Tests that measure time have the machine to themselves.
-pub(super) const STEPS: [Step; 19] = [
+pub(super) const STEPS: [Step; 21] = [
     step("tools", &[], tools::check),
     cargo_step("fmt", &["tools"], cargo::fmt),
     step("sdk-install", &["tools"], |context| node::install(context, node::SDK)),
     step("dashboard-install", &["tools"], |context| node::install(context, node::DASHBOARD)),
+    step("compat-install", &["tools"], |context| node::install(context, node::COMPAT)),
     step("sdk-build", &["sdk-install"], |context| node::script(context, node::SDK, "build")),
     step("dashboard-build", &["dashboard-install"], |context| node::script(context, node::DASHBOARD, "build")),
     cargo_step("clippy", &["tools"], cargo::clippy),
@@ -44,6 +45,7 @@ pub(super) const STEPS: [Step; 19] = [
     Step { name: "rust", after: &["build"], lane: Some("cargo"), weight: ALL_CORES, run: libtest::run },
     cargo_step("doc", &["build"], cargo::doc),
     step("sdk-integration", &["build"], |context| node::vitest(context, node::SDK, &["--project", "integration"])),
+    step("compat", &["build", "compat-install"], |context| node::vitest(context, node::COMPAT, &[])),
     step("dashboard-e2e", &["build"], |context| node::vitest(context, node::DASHBOARD, &["--config", "e2e/vitest.config.ts"])),
 ];
 
