@@ -179,7 +179,6 @@ impl Decoder {
                 if !frame.header.fin {
                     return Ok(Step::Continue);
                 }
-                message.end()?;
                 partial.lent = Some(Lent::Message);
                 Ok(Step::Assembled(if message.text { Opcode::Text } else { Opcode::Binary }))
             }

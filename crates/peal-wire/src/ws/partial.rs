@@ -67,7 +67,8 @@ impl Partial {
 }
 
 impl Message {
-    /// Text is checked as it arrives, so that a long message that is wrong at its beginning is not waited for.
+    /// Text is checked as it arrives, so that a long message that is wrong at its beginning is not waited for. (A character that
+    /// never ends is found when the whole is judged.)
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), ViolationKind> {
         self.bytes.extend_from_slice(bytes);
         if self.text {
@@ -78,9 +79,5 @@ impl Message {
             }
         }
         Ok(())
-    }
-
-    pub(super) fn end(&self) -> Result<(), ViolationKind> {
-        if self.text && self.checked < self.bytes.len() { Err(ViolationKind::NotUtf8) } else { Ok(()) }
     }
 }

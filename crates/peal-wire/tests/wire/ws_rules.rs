@@ -68,6 +68,8 @@ fn fragments_with_control_frames_between_them() {
         &[frame(TEXT, "a"), frame(PING, "p"), frame(CONTINUATION, ""), frame(PONG, ""), frame(FIN | CONTINUATION, "b")],
         &[Got::Ping(b"p".to_vec()), Got::Pong(vec![]), text("ab")],
     );
+    let pings = [frame(TEXT, "a"), frame(PING, "one"), frame(PING, "two"), frame(FIN | CONTINUATION, "b")];
+    accepts(&pings, &[Got::Ping(b"one".to_vec()), Got::Ping(b"two".to_vec()), text("ab")]);
     accepts(&[frame(TEXT, ""), frame(FIN | CONTINUATION, "")], &[text("")]);
     accepts(&[frame(BINARY, "a"), frame(FIN | CONTINUATION, [0xff])], &[Got::Binary(vec![b'a', 0xff])]);
     refuses(&[frame(FIN | CONTINUATION, "x")], ViolationKind::Continuation);
