@@ -26,9 +26,6 @@ async fn metrics(State(node): State<SharedNode>) -> Response {
         for (kind, value) in counts.gauges() {
             stats.hub.with_label_values(&[core.as_str(), kind]).set(value as i64);
         }
-        for (event, value) in counts.totals() {
-            stats.hub_totals.with_label_values(&[core.as_str(), event]).set(value as i64);
-        }
     }
     let directory = node.directory.current();
     stats.directory_version.set(directory.version);

@@ -15,7 +15,7 @@ pub struct EdgeConfig {
     pub node: u16,
     /// Sockets over all cores; admission answers with a close code from 90 % on, and drops beyond.
     pub connections_max: usize,
-    /// Where the documentation is served, for the `help_url` of problems; the API's public URL.
+    /// This edge's public URL, for the `help_url` of problems: it serves the pages itself.
     pub help_base: String,
     /// Bytes of one request body.
     pub body_bytes_max: usize,

@@ -22,19 +22,19 @@ const REFRESH_QUEUE: usize = 1024;
 
 /// A handle to the shared snapshot.
 #[derive(Debug, Clone)]
-pub struct DirectoryHandle {
+pub(crate) struct DirectoryHandle {
     current: Arc<ArcSwap<Directory>>,
     refresh: mpsc::Sender<oneshot::Sender<()>>,
 }
 
 impl DirectoryHandle {
     #[must_use]
-    pub fn current(&self) -> Arc<Directory> {
+    pub(crate) fn current(&self) -> Arc<Directory> {
         self.current.load_full()
     }
 
     /// Loads what has changed, unless that was just done. Concurrent calls share one load.
-    pub async fn refresh(&self) {
+    pub(crate) async fn refresh(&self) {
         let (done, answer) = oneshot::channel();
         if self.refresh.try_send(done).is_ok() {
             // The task answers or is gone with the node: both end the wait.

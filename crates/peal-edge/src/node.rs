@@ -15,6 +15,8 @@ use crate::directory::DirectoryHandle;
 use crate::mux::MuxHandle;
 use crate::stats::Stats;
 
+/// Channels that one listing shows.
+const CHANNELS_MAX: usize = 100_000;
 /// A core whose last probe is older than this is not delivering.
 const PROBE_AGE_MAX_MS: u64 = 15_000;
 
@@ -80,7 +82,7 @@ impl Node {
         let mut merged = std::collections::BTreeMap::<String, Occupancy>::new();
         for core in &self.cores {
             let prefix = prefix.clone();
-            let part = core.ask(move |hub, _| hub.occupancy(app, prefix.as_deref())).await.unwrap_or_default();
+            let part = core.ask(move |hub, _| hub.occupancy(app, prefix.as_deref(), CHANNELS_MAX)).await.unwrap_or_default();
             for entry in part {
                 match merged.get_mut(entry.channel.as_str()) {
                     Some(known) => {

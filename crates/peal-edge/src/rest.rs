@@ -7,6 +7,7 @@ pub(crate) mod auth;
 pub(crate) mod body;
 pub(crate) mod control;
 pub(crate) mod cors;
+pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod native;
 pub(crate) mod pusher;
@@ -147,6 +148,7 @@ pub(crate) fn router(node: SharedNode) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/sdk/peal.js", get(sdk::script))
+        .route("/docs/{page}", get(docs::page))
         .route("/apps/{app}/channels", get(queries::channels))
         .route("/apps/{app}/channels/{channel}", get(queries::channel))
         .route("/apps/{app}/channels/{channel}/users", get(queries::users))

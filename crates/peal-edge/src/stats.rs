@@ -10,7 +10,6 @@ pub(crate) struct Stats {
     pub(crate) request_seconds: Histogram,
     pub(crate) refusals: IntCounterVec,
     pub(crate) hub: IntGaugeVec,
-    pub(crate) hub_totals: IntGaugeVec,
     pub(crate) directory_version: IntGauge,
     pub(crate) directory_fresh: IntGauge,
     pub(crate) ready: IntGauge,
@@ -33,7 +32,6 @@ impl Stats {
             )?,
             refusals: IntCounterVec::new(Opts::new("refusals_total", "Refused REST requests by error name"), &["name"])?,
             hub: IntGaugeVec::new(Opts::new("hub", "What each core's hub holds"), &["core", "kind"])?,
-            hub_totals: IntGaugeVec::new(Opts::new("hub_events", "What each core's hub has done since it started"), &["core", "event"])?,
             directory_version: IntGauge::new("directory_version", "Configuration version served")?,
             directory_fresh: IntGauge::new("directory_fresh", "1 while the configuration store can be read")?,
             ready: IntGauge::new("ready", "1 when the node is ready and its probes come back")?,
@@ -49,7 +47,6 @@ impl Stats {
         self.registry.register(Box::new(self.request_seconds.clone()))?;
         self.registry.register(Box::new(self.refusals.clone()))?;
         self.registry.register(Box::new(self.hub.clone()))?;
-        self.registry.register(Box::new(self.hub_totals.clone()))?;
         self.registry.register(Box::new(self.directory_version.clone()))?;
         self.registry.register(Box::new(self.directory_fresh.clone()))?;
         self.registry.register(Box::new(self.ready.clone()))

@@ -76,9 +76,14 @@ async fn attack(node: Arc<TestNode>, over: Arc<AtomicBool>, kind: usize) -> usiz
                 node.raw(&raw).await;
             }
             _ => {
-                node.http("POST", "/apps/411111111/events?auth_key=appkey&auth_version=1.0&auth_timestamp=1&auth_signature=0", &[], deep.as_bytes())
-                    .await
-                    .refused(401, "timestamp_stale");
+                node.http(
+                    "POST",
+                    "/apps/411111111/events?auth_key=appkey&auth_version=1.0&auth_timestamp=1&auth_signature=0",
+                    &[],
+                    deep.as_bytes(),
+                )
+                .await
+                .refused(401, "timestamp_stale");
                 let mut socket = node.websocket("/v1/connect").await;
                 socket.send(&json!({"id": 1, "connect": {"token": "x.y.z", "version": 1}})).await;
                 socket.closed().await;

@@ -172,6 +172,11 @@ impl Connections {
         }
     }
 
+    /// Whether [`Self::next_dirty`] may find one.
+    pub(crate) fn has_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
     pub(crate) fn next_dirty(&mut self) -> Option<Handle> {
         while let Some(handle) = self.dirty.pop_front() {
             if let Some(connection) = self.slab.get_mut(handle.slot as usize).filter(|found| found.generation == handle.generation) {

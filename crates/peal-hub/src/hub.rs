@@ -24,6 +24,11 @@ use crate::stream::StreamLimits;
 use crate::timer::Timers;
 use crate::topic::Topics;
 
+/// Bytes of one message before authentication: room for the largest token and no more.
+const PREAUTH_BYTES: usize = 4 * 1024;
+/// What a protocol puts around a message's data: channel, event, ids, signatures.
+const ENVELOPE_BYTES: usize = 16 * 1024;
+
 /// One core's connections, channels and everything between them. See the crate's page for how to drive it.
 #[derive(Debug)]
 pub struct Hub {
@@ -121,6 +126,21 @@ impl Hub {
     /// A connection whose queue has something to write, or that began to close.
     pub fn next_dirty(&mut self) -> Option<Handle> {
         self.connections.next_dirty()
+    }
+
+    /// Whether there is anything to write.
+    #[must_use]
+    pub fn has_dirty(&self) -> bool {
+        self.connections.has_dirty()
+    }
+
+    /// Bytes of one message that the codec may accept from this connection at this moment: little before it has authenticated, afterwards a
+    /// message of the app's limit and what the protocol puts around it.
+    #[must_use]
+    pub fn message_bytes_max(&self, handle: Handle) -> usize {
+        let connection = self.connections.slot(handle).and_then(|slot| self.connections.get(slot));
+        let app = connection.and_then(|connection| connection.app).and_then(|app| self.directory.app(app));
+        app.map_or(PREAUTH_BYTES, |app| app.limits.message_bytes.max(app.limits.pusher_data_bytes) as usize + ENVELOPE_BYTES)
     }
 
     /// What is to be written; `None` once the connection is gone from the hub.

@@ -30,6 +30,24 @@ pub struct HubCounts {
     pub queued_bytes: usize,
 }
 
+impl HubCounts {
+    /// Every count under its name.
+    pub fn gauges(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        [
+            ("connections", self.connections),
+            ("subscriptions", self.subscriptions),
+            ("topics", self.topics),
+            ("members", self.members),
+            ("timers", self.timers),
+            ("requests", self.requests),
+            ("unsettled", self.unsettled),
+            ("queued_bytes", self.queued_bytes),
+        ]
+        .into_iter()
+        .map(|(name, count)| (name, count as u64))
+    }
+}
+
 impl Hub {
     /// Channels of an app with subscriptions on this core, by name, at most `limit`.
     #[must_use]

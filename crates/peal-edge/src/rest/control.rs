@@ -32,7 +32,7 @@ pub(crate) async fn terminate_connections_by_key(State(node): State<SharedNode>,
 async fn terminate(node: &SharedNode, app: Option<&str>, user: String, call: &Call) -> Answer {
     let caller = auth::pusher(node, app, call).await?;
     caller.require_key(Operation::Admin)?;
-    send(node, &caller.app, Command::Disconnect(Target::User(user))).await?;
+    send(node, &caller.app, Command::Disconnect { target: Target::User(user) }).await?;
     Ok(json("{}"))
 }
 
@@ -47,7 +47,7 @@ async fn disconnect_one(node: &SharedNode, connection: &str, call: &Call) -> Ans
     let connection: ConnectionId = connection.parse().or_else(|_| ConnectionId::from_socket_id(connection)).map_err(|_| {
         Refusal::new(ErrorCode::NotFound, "This is no connection id: expected the 22 characters that connect answered, or a socket_id.")
     })?;
-    send(node, &caller.app, Command::Disconnect(Target::Connection(connection))).await?;
+    send(node, &caller.app, Command::Disconnect { target: Target::Connection(connection) }).await?;
     Ok(json("{}"))
 }
 
@@ -105,6 +105,10 @@ fn store_refusal(error: &StoreError) -> Refusal {
 
 /// Publishes a command on the app's control topic.
 pub(crate) async fn send(node: &SharedNode, app: &App, command: Command) -> Result<(), Refusal> {
+    let command = command.encode().map_err(|error| {
+        tracing::error!(%error, "a control command could not be encoded");
+        Refusal::of(ErrorCode::Internal)
+    })?;
     let draft = Draft {
         id: new_message_id(),
         idempotent: false,
@@ -112,7 +116,7 @@ pub(crate) async fn send(node: &SharedNode, app: &App, command: Command) -> Resu
         client_id: None,
         ephemeral: false,
         client_event: false,
-        kind: PublicationKind::Control(command.encode()),
+        kind: PublicationKind::Control(command),
     };
     let publish = Publish { topic: Topic::control(app.id), draft, retention: Retention::CONTROL };
     node.mux.publish(vec![publish]).await.into_iter().try_for_each(|result| result.map(drop)).map_err(|error| broker_refusal(&error))

@@ -97,7 +97,9 @@ async fn another_apps_key_opens_nothing_here() {
 async fn bodies_beyond_the_limit_and_broken_requests_end_cleanly() {
     let node = TestNode::start().await;
     events(&node, &" ".repeat(2 * 1024 * 1024 + 1)).await.refused(413, "frame_too_large");
-    for raw in [&b"\0\0\0\0\r\n\r\n"[..], b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"POST /apps/1/events HTTP/1.1\r\ncontent-length: x\r\n\r\n"] {
+    for raw in
+        [&b"\0\0\0\0\r\n\r\n"[..], b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"POST /apps/1/events HTTP/1.1\r\ncontent-length: x\r\n\r\n"]
+    {
         let answer = crate::support::Response::parse(&node.raw(raw).await);
         assert!(answer.status == 400 || answer.status == 0, "{answer:?}");
     }

@@ -66,7 +66,15 @@ async fn channels_that_may_not_be_joined_are_refused_with_a_reason() {
     refused(&mut socket, json!({"channel": "private-a", "auth": channel_auth(&CANARY, id, "private-a", None)})).await;
     let (_, other) = node.pusher(&APP).await;
     refused(&mut socket, json!({"channel": "private-a", "auth": channel_auth(&APP, other, "private-a", None)})).await;
-    for data in [r#"{"user_info":{}}"#, "{}", "[]", "nonsense", r#"{"user_id":null}"#, r#"{"user_id":""}"#, &format!(r#"{{"user_id":"{}"}}"#, "u".repeat(129))] {
+    for data in [
+        r#"{"user_info":{}}"#,
+        "{}",
+        "[]",
+        "nonsense",
+        r#"{"user_id":null}"#,
+        r#"{"user_id":""}"#,
+        &format!(r#"{{"user_id":"{}"}}"#, "u".repeat(129)),
+    ] {
         let auth = channel_auth(&APP, id, "presence-a", Some(data));
         let answer = refused(&mut socket, json!({"channel": "presence-a", "auth": auth, "channel_data": data})).await;
         assert!(answer["error"].as_str().is_some_and(|error| !error.is_empty()), "{answer}");
@@ -75,7 +83,11 @@ async fn channels_that_may_not_be_joined_are_refused_with_a_reason() {
     refused(&mut socket, json!({"channel": "presence-a", "auth": tampered, "channel_data": r#"{"user_id":"eve"}"#})).await;
     refused(&mut socket, json!({"channel": "presence-a", "auth": channel_auth(&APP, id, "presence-a", None)})).await;
     let large = json!({"user_id": "ada", "user_info": "x".repeat(1_100)}).to_string();
-    refused(&mut socket, json!({"channel": "presence-a", "auth": channel_auth(&APP, id, "presence-a", Some(&large)), "channel_data": large})).await;
+    refused(
+        &mut socket,
+        json!({"channel": "presence-a", "auth": channel_auth(&APP, id, "presence-a", Some(&large)), "channel_data": large}),
+    )
+    .await;
     refused(&mut socket, json!({"channel": "#server-to-user-ada"})).await;
     drop(socket);
     node.settled().await;

@@ -28,7 +28,10 @@ async fn a_revoked_client_is_closed_and_its_old_token_refused() {
     let mut ada = node.websocket("/v1/connect").await;
     assert!(ada.request(json!({"id": 1, "connect": {"token": token, "version": 1}})).await["ok"].is_object());
     let mut bob = node.native(&APP, "bob").await;
-    let authorization = format!("Basic {}", base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("{}:{}", APP.key, "appsecret-appsecret-appsecret-apps")));
+    let authorization = format!(
+        "Basic {}",
+        base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("{}:{}", APP.key, "appsecret-appsecret-appsecret-apps"))
+    );
     let answer = node
         .http(
             "POST",
@@ -93,7 +96,10 @@ async fn a_server_disconnects_one_connection_or_a_signed_in_user() {
     let node = TestNode::start().await;
     let (mut one, id) = node.pusher(&APP).await;
     let (mut other, _) = node.pusher(&APP).await;
-    let authorization = format!("Basic {}", base64::Engine::encode(&base64::engine::general_purpose::STANDARD, "appkey:appsecret-appsecret-appsecret-apps"));
+    let authorization = format!(
+        "Basic {}",
+        base64::Engine::encode(&base64::engine::general_purpose::STANDARD, "appkey:appsecret-appsecret-appsecret-apps")
+    );
     let answer = node.http("POST", &format!("/v1/connections/{id}/disconnect"), &[("authorization", &authorization)], b"").await;
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(one.closed().await, Some(4009));

@@ -45,7 +45,13 @@ impl App {
 
     /// A token of `client` that may do everything, for ten minutes.
     pub fn full_token(&self, client: &str) -> String {
-        self.token(&Claims { sub: Some(client.into()), exp: now_s() + 600, iat: Some(now_s()), cap: Some(Capabilities::all()), ..Claims::default() })
+        self.token(&Claims {
+            sub: Some(client.into()),
+            exp: now_s() + 600,
+            iat: Some(now_s()),
+            cap: Some(Capabilities::all()),
+            ..Claims::default()
+        })
     }
 }
 
@@ -77,12 +83,8 @@ impl TestNode {
             };
             store.app_seed(&seed).await.expect("seeds");
         }
-        let config = EdgeConfig {
-            addrs: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
-            cores: NonZeroUsize::new(2).expect("two"),
-            ..config
-        };
-        let broker = |inbox, clock: peal_edge::Clock| MemoryBroker::new(inbox, Arc::new(move || clock.now()), 1);
+        let config = EdgeConfig { addrs: vec![SocketAddr::from(([127, 0, 0, 1], 0))], cores: NonZeroUsize::new(2).expect("two"), ..config };
+        let broker = |inbox: Arc<peal_edge::MuxInbox>, clock: peal_edge::Clock| MemoryBroker::new(inbox, Arc::new(move || clock.now()), 1);
         let edge = peal_edge::start(config, store.clone(), broker).await.expect("starts");
         let addr = edge.local_addrs()[0];
         edge.refresh_directory().await;
@@ -154,8 +156,14 @@ impl TestNode {
         let mut last = String::new();
         let empty = async {
             loop {
-                let left: Vec<(&str, u64)> =
-                    self.edge.counts().await.iter().flat_map(|core| core.gauges().collect::<Vec<_>>()).filter(|(_, count)| *count > 0).collect();
+                let left: Vec<(&str, u64)> = self
+                    .edge
+                    .counts()
+                    .await
+                    .iter()
+                    .flat_map(|core| core.gauges().collect::<Vec<_>>())
+                    .filter(|(_, count)| *count > 0)
+                    .collect();
                 if left.is_empty() {
                     return;
                 }

@@ -18,8 +18,10 @@ mod trace;
 mod view;
 mod world;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use trace::Trace;
 use world::World;
@@ -59,26 +61,41 @@ fn every_seed_keeps_the_promises() {
         return result.unwrap_or_else(|why| panic!("seed {seed}: {why}"));
     }
     let seeds = variable("PEAL_SIM_SEEDS").unwrap_or(SEEDS);
-    let (next, failed, found) = (AtomicU64::new(0), AtomicU64::new(u64::MAX), AtomicBool::new(false));
+    let (next, failed) = (AtomicU64::new(0), Mutex::new(BTreeMap::new()));
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
             scope.spawn(|| {
-                while !found.load(Ordering::Relaxed) {
+                loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= seeds {
                         break;
                     }
-                    if run(seed, Trace::default()).0.is_err() {
-                        failed.fetch_min(seed, Ordering::Relaxed);
-                        found.store(true, Ordering::Relaxed);
+                    if let (Err(why), _) = run(seed, Trace::default()) {
+                        failed.lock().expect("no panic with this lock").insert(seed, why);
                     }
                 }
             });
         }
     });
-    if found.into_inner() {
-        explain(failed.into_inner());
+    let failed = failed.into_inner().expect("no panic with this lock");
+    if let Some(seed) = failed.keys().next() {
+        eprintln!("{} of {seeds} seeds failed:\n{}", failed.len(), survey(&failed));
+        explain(*seed);
     }
+}
+
+/// The failures by kind: what was said without its numbers, how often, and some seeds.
+fn survey(failed: &BTreeMap<u64, String>) -> String {
+    let mut kinds: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for (seed, why) in failed {
+        let first = why.lines().next().unwrap_or_default();
+        let first = first.split(['{', '(', '/']).next().unwrap_or_default();
+        let numbers = first.split(|c: char| c.is_ascii_digit()).filter(|part| !part.is_empty());
+        let kind = numbers.collect::<Vec<_>>().join("#");
+        kinds.entry(kind).or_default().push(*seed);
+    }
+    let line = |(kind, seeds): (&String, &Vec<u64>)| format!("{:>5} × {kind}  {:?}\n", seeds.len(), &seeds[..seeds.len().min(4)]);
+    kinds.iter().map(line).collect()
 }
 
 /// Without this, a failing seed could not be replayed.

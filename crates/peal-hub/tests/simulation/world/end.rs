@@ -95,9 +95,17 @@ impl World {
             if let Some(handle) = self.nodes[hub].routes.keys().next() {
                 return self.fail(format!("hub {hub} never let {handle:?} go"));
             }
-            let counts = self.nodes[hub].hub.counts();
-            if let Some((name, left)) = counts.gauges().find(|(_, value)| *value > 0) {
-                return self.fail(format!("hub {hub} has {left} {name} left"));
+            let left = self.nodes[hub].hub.counts();
+            let sum = left.connections
+                + left.subscriptions
+                + left.topics
+                + left.members
+                + left.timers
+                + left.requests
+                + left.unsettled
+                + left.queued_bytes;
+            if sum > 0 {
+                return self.fail(format!("hub {hub} is not empty: {left:?}"));
             }
         }
         if let Some((topic, _)) = self.broker.topics.iter().find(|(_, log)| !log.attached.is_empty()) {
