@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::path::{Component, Path, PathBuf};
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, VARY};
@@ -31,8 +32,13 @@ pub(crate) enum Dashboard {
 }
 
 impl Dashboard {
+    /// A debug build reads the checkout's own build, so that `make dashboard` shows without compiling anything.
     pub(crate) fn new(folder: Option<PathBuf>) -> Self {
-        folder.map_or(Dashboard::BuiltIn, Dashboard::Folder)
+        match folder {
+            Some(folder) => Dashboard::Folder(folder),
+            None if cfg!(debug_assertions) => Dashboard::Folder(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dashboard/dist")),
+            None => Dashboard::BuiltIn,
+        }
     }
 
     /// `None` when there is no such file. The path has no leading slash.
@@ -119,7 +125,11 @@ fn respond(file: EmbeddedFile, content_type: &str, encoding: Option<&str>, cache
     if let Some(encoding) = encoding {
         fields.push((CONTENT_ENCODING, encoding.into()));
     }
-    (as_headers(fields), axum::body::Body::from(file.data.into_owned())).into_response()
+    let body = match file.data {
+        Cow::Borrowed(built_in) => Body::from(built_in),
+        Cow::Owned(read) => Body::from(read),
+    };
+    (as_headers(fields), body).into_response()
 }
 
 fn as_headers(fields: Vec<(HeaderName, Cow<'_, str>)>) -> HeaderMap {

@@ -1,4 +1,5 @@
-//! Rows that are dead already are deleted now and then, so that their tables stay small. Every API node does it; twice does no harm.
+//! What is done every hour: rows that are dead already are deleted, so that their tables stay small, and data keys under an older
+//! master key are wrapped with the present one, so that it can be retired. Every API node does it; twice does no harm.
 
 use std::time::Duration;
 
@@ -16,6 +17,11 @@ pub(crate) async fn run(store: Store) {
         match (store.session_prune().await, store.revocation_prune().await) {
             (Ok(sessions), Ok(revocations)) => tracing::debug!(sessions, revocations, "pruned what had expired"),
             (Err(error), _) | (_, Err(error)) => tracing::warn!(%error, "cannot prune what has expired"),
+        }
+        match store.data_keys_rewrap().await {
+            Ok(0) => {}
+            Ok(data_keys) => tracing::info!(data_keys, "wrapped with the present master key; older ones may be retired"),
+            Err(error) => tracing::error!(%error, "cannot wrap a data key with the present master key"),
         }
     }
 }

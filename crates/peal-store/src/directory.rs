@@ -74,8 +74,11 @@ impl Store {
     /// logged and left out, so that one damaged row does not take the other tenants down.
     ///
     /// # Errors
-    /// Only those of the database.
+    /// Those of the database, and those of [`Store::keyring_check`]: under a wrong keyring every key would look revoked.
     pub async fn directory_load(&self, since: Option<i64>) -> Result<DirectoryDelta, StoreError> {
+        if since.is_none() {
+            self.canaries_open().await?;
+        }
         let mut txn = self.pool.begin_with("begin isolation level repeatable read read only").await?;
         let version: i64 = sqlx::query_scalar("select version from config_version").fetch_one(&mut *txn).await?;
         let since = since.filter(|since| *since <= version);

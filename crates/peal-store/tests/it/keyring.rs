@@ -28,7 +28,23 @@ async fn a_key_of_the_right_name_and_wrong_bytes_is_refused() {
 }
 
 #[tokio::test]
-async fn a_new_primary_key_reads_what_the_old_one_wrote() {
+async fn an_edge_with_the_wrong_keyring_loads_nothing_rather_than_apps_without_keys() {
+    let bench = Bench::new().await;
+    let named = |bytes: &str| Keyring::from_env(&format!("main:{bytes}")).unwrap();
+    let right = connect(&bench.url, named(KEY_A)).await;
+    right.keyring_check().await.unwrap();
+    right.sign_up(&crate::common::sign_up("ada@example.com")).await.unwrap();
+    let stranger = connect(&bench.url, Keyring::ephemeral()).await;
+    for since in [None, Some(1)] {
+        assert!(matches!(stranger.directory_load(since).await, Err(StoreError::MasterKeyMissing { .. })), "{since:?}");
+    }
+    let namesake = connect(&bench.url, named(KEY_B)).await;
+    assert!(matches!(namesake.directory_load(None).await, Err(StoreError::MasterKeyWrong { .. })));
+    assert_eq!(bench.count("select count(*) from keyring_canary where kek_id <> 'main'").await, 1, "a load plants nothing");
+}
+
+#[tokio::test]
+async fn a_new_primary_key_reads_what_the_old_one_wrote_and_replaces_it() {
     let bench = Bench::new().await;
     let old = connect(&bench.url, Keyring::from_env(&format!("old:{KEY_A}")).unwrap()).await;
     old.keyring_check().await.unwrap();
@@ -36,6 +52,13 @@ async fn a_new_primary_key_reads_what_the_old_one_wrote() {
     let rotated = connect(&bench.url, Keyring::from_env(&format!("new:{KEY_B},old:{KEY_A}")).unwrap()).await;
     rotated.keyring_check().await.unwrap();
     rotated.key_reveal(made.org.id, made.app.id, &made.key.id, &actor_of(&made)).await.expect("still readable");
+
+    assert_eq!(rotated.data_keys_rewrap().await.unwrap(), 1);
+    assert_eq!(rotated.data_keys_rewrap().await.unwrap(), 0, "once is enough");
+    let new_alone = connect(&bench.url, Keyring::from_env(&format!("new:{KEY_B}")).unwrap()).await;
+    new_alone.keyring_check().await.expect("the old key may go");
+    new_alone.key_reveal(made.org.id, made.app.id, &made.key.id, &actor_of(&made)).await.expect("readable without it");
+    assert!(matches!(old.keyring_check().await, Err(StoreError::MasterKeyMissing { kek_id }) if kek_id == "new"));
 }
 
 #[tokio::test]
