@@ -86,6 +86,13 @@ impl EmbeddedPostgres {
     pub fn start(options: &EmbeddedOptions) -> Result<Self, EmbeddedError> {
         let began = Instant::now();
         let place = Place::choose(options)?;
+        if place.is_forgotten() {
+            if let Some(mut left) = server::adopt(&place)? {
+                left.stop(server::Stop::Immediate);
+            }
+            place.clear()?;
+        }
+        place.remember()?;
         let existing = cluster::major_version(&place);
         let found = binaries::choose(options, existing.as_deref())?;
         let (server, origin) = match server::adopt(&place)? {

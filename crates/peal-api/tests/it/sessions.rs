@@ -1,7 +1,10 @@
 //! Signing in and out, sudo mode, and who is told what.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use peal_api::PasswordCost;
+use peal_store::{Keyring, Store, StoreOptions};
 use serde_json::{Value, json};
 
 use crate::common::{Answer, Bench, Browser, PASSWORD, config, problem};
@@ -138,4 +141,27 @@ async fn a_password_hashed_too_cheaply_is_hashed_again_at_the_next_sign_in() {
         assert_eq!(sign_in(&mut bench.browser(), "ada@example.com", PASSWORD).await.status, StatusCode::OK);
         assert!(bench.text(stored).await.contains("m=16,t=2"));
     }
+}
+
+/// With one connection in the pool, whoever held it while hashing would keep everybody else waiting until they are refused.
+#[tokio::test]
+async fn nobody_holds_a_connection_while_a_password_is_hashed() {
+    let bench = Bench::new().await;
+    let (browser, _) = bench.signed_up("ada@example.com").await;
+    let options = StoreOptions { max_connections: 1, acquire_timeout: Duration::from_millis(150), ..StoreOptions::default() };
+    let store = Store::connect(bench.db.url(), Keyring::ephemeral(), options).await.unwrap();
+    let mut slow = config();
+    slow.password_cost = PasswordCost::new(32 * 1024, 20).unwrap();
+    let router = peal_api::router(slow, store);
+    let mut other = Browser::of(router.clone());
+    // Rehashes too, because the stored hash is a cheap one.
+    let signing_in = tokio::spawn(async move { sign_in(&mut Browser::of(router), "ada@example.com", PASSWORD).await.status });
+    other.cookie = browser.cookie;
+    let mut served = 0;
+    while !signing_in.is_finished() {
+        assert_eq!(other.get("/api/v1/session").await.status, StatusCode::OK);
+        served += 1;
+    }
+    assert_eq!(signing_in.await.unwrap(), StatusCode::OK);
+    assert!(served > 3, "{served} requests were served meanwhile");
 }

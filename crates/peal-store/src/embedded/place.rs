@@ -47,6 +47,8 @@ pub(super) struct Place {
     socket_dir: PathBuf,
     run_as: Option<RunAs>,
     ephemeral: bool,
+    /// Its data directory knows nothing of it: that of an earlier one of the same name, which was removed.
+    forgotten: bool,
     /// The lock goes with the descriptor, so also after `kill -9`.
     pub(super) _lock: File,
 }
@@ -56,19 +58,38 @@ impl Place {
     pub(super) fn choose(options: &EmbeddedOptions) -> Result<Self, EmbeddedError> {
         let data_dir = fs::canonicalize(&options.data_dir).map_err(EmbeddedError::file("find", &options.data_dir))?;
         let hash = hash_of(&data_dir);
-        let (root, run_as) = site(&data_dir, &hash)?;
+        let Site { root, run_as, named } = site(&data_dir, &hash)?;
         let lock = lock(&root, run_as)?;
         let mut socket_dir = root.join("socket");
         if socket_dir.join(SOCKET_FILE).as_os_str().len() > SOCKET_PATH_BYTES_MAX {
             socket_dir = PathBuf::from(format!("/tmp/peal-{hash}-socket"));
         }
-        let place = Self { data_dir, root, socket_dir, run_as, ephemeral: options.ephemeral, _lock: lock };
+        let forgotten = !named && root.join("cluster").exists();
+        let place = Self { data_dir, root, socket_dir, run_as, ephemeral: options.ephemeral, forgotten, _lock: lock };
         place.private_dir(&place.socket_dir)?;
         Ok(place)
     }
 
     pub(super) fn is_ephemeral(&self) -> bool {
         self.ephemeral
+    }
+
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.forgotten
+    }
+
+    /// Removes the cluster of which the data directory knows nothing, once no server runs on it.
+    pub(super) fn clear(&self) -> Result<(), EmbeddedError> {
+        fs::remove_dir_all(self.cluster_dir()).map_err(EmbeddedError::file("remove", self.cluster_dir()))
+    }
+
+    /// From here on the data directory knows where its cluster is.
+    pub(super) fn remember(&self) -> Result<(), EmbeddedError> {
+        if self.root.starts_with(&self.data_dir) {
+            return Ok(());
+        }
+        let location = self.data_dir.join(LOCATION_FILE);
+        fs::write(&location, format!("{}\n", self.root.display())).map_err(EmbeddedError::file("write", &location))
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -161,7 +182,14 @@ fn remove(root: &Path, socket_dir: &Path) {
 const SYSTEM_ROOT: &str = "/var/lib/peal";
 
 /// The folder of the cluster, made if need be, and the user to run as.
-fn site(data_dir: &Path, hash: &str) -> Result<(PathBuf, Option<RunAs>), EmbeddedError> {
+struct Site {
+    root: PathBuf,
+    run_as: Option<RunAs>,
+    /// Whether the data directory knew of it.
+    named: bool,
+}
+
+fn site(data_dir: &Path, hash: &str) -> Result<Site, EmbeddedError> {
     let here = data_dir.join("database");
     let named = fs::read_to_string(data_dir.join(LOCATION_FILE)).ok().map(|text| PathBuf::from(text.trim()));
     let existing = named.filter(|path| path.is_dir()).or_else(|| here.is_dir().then(|| here.clone()));
@@ -171,21 +199,17 @@ fn site(data_dir: &Path, hash: &str) -> Result<(PathBuf, Option<RunAs>), Embedde
         let holder = if cluster.exists() { &cluster } else { &root };
         let owner = fs::metadata(holder).map_err(EmbeddedError::file("read", holder))?;
         return match owner.uid() {
-            uid if uid == geteuid().as_raw() && !is_root => Ok((root, None)),
-            0 if is_root => Ok((root, Some(unprivileged_user()?))),
-            uid if is_root => Ok((root, Some(RunAs { uid, gid: owner.gid() }))),
+            uid if uid == geteuid().as_raw() && !is_root => Ok(Site { root, run_as: None, named: true }),
+            0 if is_root => Ok(Site { root, run_as: Some(unprivileged_user()?), named: true }),
+            uid if is_root => Ok(Site { root, run_as: Some(RunAs { uid, gid: owner.gid() }), named: true }),
             _ => Err(EmbeddedError::OtherOwner { path: root }),
         };
     }
     if !is_root {
         make_dir(&here, 0o700).map_err(EmbeddedError::file("make", &here))?;
-        return Ok((here, None));
+        return Ok(Site { root: here, run_as: None, named: true });
     }
-    let run_as = unprivileged_user()?;
-    let root = root_site(hash)?;
-    let location = data_dir.join(LOCATION_FILE);
-    fs::write(&location, format!("{}\n", root.display())).map_err(EmbeddedError::file("write", &location))?;
-    Ok((root, Some(run_as)))
+    Ok(Site { root: root_site(hash)?, run_as: Some(unprivileged_user()?), named: false })
 }
 
 /// Root's own, so that the server's user cannot put links in the way of the lock and the log.

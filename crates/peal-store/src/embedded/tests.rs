@@ -112,3 +112,18 @@ fn a_killed_ephemeral_one_is_cleared_up_by_the_next() {
     assert!(next.path().exists());
     assert!(!Path::new(&format!("/proc/{pid}/cwd")).exists(), "the server of the killed owner still runs");
 }
+
+#[test]
+fn a_data_directory_made_anew_gets_a_new_cluster() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("data");
+    fs::create_dir(&path).unwrap();
+    let first = EmbeddedPostgres::start(&options(&path)).unwrap();
+    let pid = first.pid();
+    abandon(first);
+    fs::remove_dir_all(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let again = EmbeddedPostgres::start(&EmbeddedOptions { ephemeral: true, ..options(&path) }).unwrap();
+    assert_eq!(again.origin(), Origin::Created);
+    assert_ne!(again.pid(), pid);
+}
