@@ -1,0 +1,173 @@
+//! The server commands beside `dev`, and the pieces that they share with it.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use peal_api::ApiConfig;
+use peal_broker::MemoryBroker;
+use peal_edge::{EdgeConfig, EdgeError, EdgeHandle};
+use peal_store::{Keyring, Store, StoreError, StoreOptions};
+use secrecy::ExposeSecret;
+use tokio::sync::watch;
+
+use crate::failure::Failure;
+use crate::settings::{ApiArgs, ApiListenArgs, CommonArgs, DatabaseArgs, EdgeArgs, EdgeListenArgs};
+use crate::shutdown::StopSignals;
+use crate::{file_limit, listen, logging};
+
+/// How long a node may take from its start until its own probe message came back.
+const READY_WITHIN: Duration = Duration::from_secs(20);
+
+pub(crate) fn edge(args: EdgeArgs) -> Result<(), Failure> {
+    start_logging(&args.common)?;
+    let connections = file_limit::raise();
+    runtime()?.block_on(async {
+        let mut signals = StopSignals::listen()?;
+        let store = connect(&args.database, required_keyring(&args.database)?).await?;
+        match store.schema_version_check().await {
+            Err(error @ StoreError::SchemaTooOld { .. }) => return Err(Failure::because("run `peal migrate` first", &error)),
+            Err(error) => tracing::warn!(%error, "the schema could not be checked; serving what becomes known"),
+            Ok(()) => {}
+        }
+        for addr in &args.edge.edge_addr {
+            listen::probe(*addr, "--edge-addr")?;
+        }
+        let admin = listen::bind(args.admin.admin_addr, "--admin-addr")?;
+        tracing::warn!("no Redis: this node serves alone, and its history ends with it");
+        let edge = start_edge(edge_config(&args.edge, connections, Duration::from_millis(500)), store.clone(), 0).await?;
+        let stop = watch::Sender::new(false);
+        let admin = tokio::spawn(serve_admin(admin, peal_edge::admin_router(&edge), stop.subscribe()));
+        tracing::info!(addrs = ?edge.local_addrs(), "the edge listens");
+        let signal = signals.next().await;
+        tracing::info!(signal, "stopping");
+        signals.unless_again(edge.shutdown()).await;
+        stop.send_replace(true);
+        signals.unless_again(async { joined(admin, "operator port").await }).await;
+        Ok(())
+    })
+}
+
+pub(crate) fn api(args: ApiArgs) -> Result<(), Failure> {
+    start_logging(&args.common)?;
+    file_limit::raise();
+    runtime()?.block_on(async {
+        let mut signals = StopSignals::listen()?;
+        let listener = listen::bind(args.api.api_addr, "--api-addr")?;
+        let store = connect(&args.database, required_keyring(&args.database)?).await?;
+        store.migrate().await.map_err(|error| Failure::because("cannot migrate the database", &error))?;
+        let public_url = args.api.public_url.clone().unwrap_or_else(|| listen::url_of(args.api.api_addr));
+        let edge_url = args.api.edge_url.clone().unwrap_or_else(|| "http://127.0.0.1:7100".to_owned());
+        let config = api_config(&args.api, public_url, edge_url);
+        let stop = watch::Sender::new(false);
+        let served = tokio::spawn(peal_api::serve(listener, config, store.clone(), stopped(stop.subscribe())));
+        tracing::info!(addr = %args.api.api_addr, "the API listens");
+        let signal = signals.next().await;
+        tracing::info!(signal, "stopping");
+        stop.send_replace(true);
+        signals
+            .unless_again(async {
+                joined(served, "API").await;
+                store.close().await;
+            })
+            .await;
+        Ok(())
+    })
+}
+
+pub(crate) fn start_logging(common: &CommonArgs) -> Result<(), Failure> {
+    logging::init(&common.log, common.log_format).map_err(Failure::usage)
+}
+
+/// For everything but the cores, which have runtimes of their own.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let built = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("peal-main").enable_all().build();
+    built.map_err(|error| Failure::because("cannot start a runtime", &error))
+}
+
+pub(crate) fn required_keyring(args: &DatabaseArgs) -> Result<Keyring, Failure> {
+    given_keyring(args)?
+        .ok_or_else(|| Failure::usage("there are no master keys: set PEAL_KEYRING (name:base64 of 32 bytes) or --keyring-file"))
+}
+
+/// The one that flags, environment or file give.
+pub(crate) fn given_keyring(args: &DatabaseArgs) -> Result<Option<Keyring>, Failure> {
+    let keyring = match (&args.keyring, &args.keyring_file) {
+        (Some(text), _) => Keyring::from_env(text.expose_secret()),
+        (None, Some(path)) => Keyring::from_file_or_create(path),
+        (None, None) => return Ok(None),
+    };
+    keyring.map(Some).map_err(|error| Failure::because("cannot use the master keys", &error))
+}
+
+pub(crate) async fn connect(args: &DatabaseArgs, keyring: Keyring) -> Result<Store, Failure> {
+    let url =
+        args.database_url.as_deref().ok_or_else(|| Failure::usage("there is no database: set PEAL_DATABASE_URL or --database-url"))?;
+    connect_to(url, args.database_connections, keyring).await
+}
+
+pub(crate) async fn connect_to(url: &str, max_connections: u32, keyring: Keyring) -> Result<Store, Failure> {
+    let options = StoreOptions { max_connections, ..StoreOptions::default() };
+    Store::connect(url, keyring, options).await.map_err(|error| Failure::because("cannot use the database", &error))
+}
+
+pub(crate) fn edge_config(args: &EdgeListenArgs, connections: usize, drain: Duration) -> EdgeConfig {
+    let defaults = EdgeConfig::default();
+    EdgeConfig {
+        addrs: args.edge_addr.clone(),
+        cores: args.cores.unwrap_or(defaults.cores).min(NonZeroUsize::new(64).unwrap_or(NonZeroUsize::MIN)),
+        connections_max: args.connections_max.map_or(connections, NonZeroUsize::get),
+        drain: args.drain_ms.map_or(drain, Duration::from_millis),
+        ..defaults
+    }
+}
+
+pub(crate) fn api_config(args: &ApiListenArgs, public_url: String, edge_url: String) -> ApiConfig {
+    ApiConfig {
+        dashboard_dir: args.dashboard_dir.clone(),
+        signups: args.signups,
+        trusted_proxies: args.trusted_proxies.clone().unwrap_or_default(),
+        ..ApiConfig::new(public_url, edge_url)
+    }
+}
+
+/// Starts a node with the broker of this process and waits until its probe message came back.
+pub(crate) async fn start_edge(config: EdgeConfig, store: Store, era_seed: u64) -> Result<EdgeHandle, Failure> {
+    let started = peal_edge::start(config, store, |inbox, clock| MemoryBroker::new(inbox, Arc::new(move || clock.now()), era_seed));
+    let edge = started.await.map_err(|error| match error {
+        EdgeError::Bind { addr, source } => listen::refusal(addr, "--edge-addr", &source),
+        other => Failure::because("cannot start the edge", &other),
+    })?;
+    let deadline = Instant::now() + READY_WITHIN;
+    loop {
+        let unready = edge.unready();
+        if unready.is_empty() {
+            return Ok(edge);
+        }
+        if Instant::now() >= deadline {
+            return Err(Failure::failed(format!("the edge is not ready after {} s: {}", READY_WITHIN.as_secs(), unready.join("; "))));
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+pub(crate) async fn serve_admin(
+    listener: tokio::net::TcpListener,
+    router: axum::Router,
+    stop: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    axum::serve(listener, router).with_graceful_shutdown(stopped(stop)).await
+}
+
+/// Resolves when the stop is announced, or when nobody can announce it any more.
+pub(crate) async fn stopped(mut stop: watch::Receiver<bool>) {
+    stop.wait_for(|stop| *stop).await.ok();
+}
+
+pub(crate) async fn joined(task: tokio::task::JoinHandle<std::io::Result<()>>, what: &str) {
+    match task.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, what, "ended with an error"),
+        Err(error) => tracing::error!(%error, what, "ended by a panic"),
+    }
+}
