@@ -68,6 +68,8 @@ pub(crate) struct Stream {
     /// Something was dropped or may have been lost since the outstanding question was asked: ask once more.
     ask_again: bool,
     fruitless_reads: u8,
+    /// A question failed or brought nothing: [`Self::retry`] must be called after a pause.
+    waiting: bool,
 }
 
 impl Stream {
@@ -82,6 +84,7 @@ impl Stream {
             reading: false,
             ask_again: false,
             fruitless_reads: 0,
+            waiting: false,
         }
     }
 
@@ -129,6 +132,7 @@ impl Stream {
     /// The broker could not attach; the hub asks again later.
     pub(crate) fn attach_failed(&mut self) {
         self.attaching = false;
+        self.waiting = true;
         self.ask_again |= matches!(self.state, State::Repairing(_));
     }
 
@@ -175,11 +179,19 @@ impl Stream {
     /// The read failed; the hub calls [`Self::retry`] later.
     pub(crate) fn page_failed(&mut self, steps: &mut Vec<Step>) {
         self.reading = false;
+        self.pause(steps);
+    }
+
+    fn pause(&mut self, steps: &mut Vec<Step>) {
+        self.waiting = true;
         steps.push(Step::Pause);
     }
 
-    /// The pause is over.
+    /// The pause is over. Does nothing if there was none.
     pub(crate) fn retry(&mut self, steps: &mut Vec<Step>) {
+        if !std::mem::take(&mut self.waiting) {
+            return;
+        }
         match self.state {
             State::Repairing(last) => self.read(last, steps),
             State::Attaching | State::Live(_) if !self.attaching => {
@@ -225,7 +237,7 @@ impl Stream {
         }
         self.fruitless_reads += 1;
         if self.fruitless_reads < FRUITLESS_READS_MAX {
-            return steps.push(Step::Pause);
+            return self.pause(steps);
         }
         self.fruitless_reads = 0;
         let State::Repairing(last) = self.state else { return };

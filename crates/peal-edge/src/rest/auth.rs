@@ -160,7 +160,7 @@ async fn key(node: &SharedNode, id: &str) -> Result<(Arc<App>, Key), Refusal> {
         directory.resolve_key(id, node.now().wall_ms).map(|(app, key)| (Arc::clone(app), key.clone()))
     };
     match look() {
-        Err(refusal) if refusal.code == ErrorCode::UnknownKey => {
+        Err(refusal) if matches!(refusal.code, ErrorCode::UnknownKey | ErrorCode::DirectoryStale) => {
             node.directory.refresh().await;
             look()
         }

@@ -13,7 +13,7 @@ async fn events(node: &TestNode, body: &str) -> crate::support::Response {
 async fn bodies_that_are_no_events_are_refused() {
     let node = TestNode::start().await;
     events(&node, "{").await.refused(400, "invalid_json");
-    events(&node, "[]").await.refused(400, "invalid_request");
+    events(&node, "[]").await.refused(400, "invalid_json");
     events(&node, r#"{"name":"e","data":"x"}"#).await.refused(400, "invalid_request");
     events(&node, r#"{"channels":["a"],"data":"x"}"#).await.refused(400, "invalid_request");
     events(&node, &json!({"name": "e", "data": {"not": "text"}, "channel": "a"}).to_string()).await.refused(400, "invalid_request");

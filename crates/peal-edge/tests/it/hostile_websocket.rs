@@ -62,6 +62,7 @@ async fn frames_against_the_standard_close_with_its_code() {
     let node = TestNode::start().await;
     let (mut neighbour, _) = node.pusher(&APP).await;
     let unmasked = [0x81, 0x02, b'h', b'i'];
+    eprintln!("unmasked");
     assert_eq!(close_code(&node, &unmasked).await, Some(1002));
     assert_eq!(close_code(&node, &frame(0xf1, b"reserved bits")).await, Some(1002));
     assert_eq!(close_code(&node, &frame(0x83, b"unknown opcode")).await, Some(1002));

@@ -21,30 +21,30 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// Nothing in these tests takes longer; a wait that does has failed.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-pub struct App {
-    pub id: &'static str,
-    pub key: &'static str,
+pub(crate) struct App {
+    pub(crate) id: &'static str,
+    pub(crate) key: &'static str,
     secret: &'static str,
 }
 
 /// The app under attack, and one that must not notice.
-pub const APP: App = App { id: "411111111", key: "appkey", secret: "appsecret-appsecret-appsecret-apps" };
-pub const CANARY: App = App { id: "422222222", key: "canarykey", secret: "canarysecret-canarysecret-canarys" };
+pub(crate) const APP: App = App { id: "411111111", key: "appkey", secret: "appsecret-appsecret-appsecret-apps" };
+pub(crate) const CANARY: App = App { id: "422222222", key: "canarykey", secret: "canarysecret-canarysecret-canarys" };
 
 impl App {
-    pub fn secret(&self) -> SecretString {
+    pub(crate) fn secret(&self) -> SecretString {
         self.secret.into()
     }
 
     /// A client token with these claims, signed by this app's key.
-    pub fn token(&self, claims: &Claims) -> String {
+    pub(crate) fn token(&self, claims: &Claims) -> String {
         mint(&self.key.parse().expect("a key id"), &self.secret(), claims).expect("claims print")
     }
 
     /// A token of `client` that may do everything, for ten minutes.
-    pub fn full_token(&self, client: &str) -> String {
+    pub(crate) fn full_token(&self, client: &str) -> String {
         self.token(&Claims {
             sub: Some(client.into()),
             exp: now_s() + 600,
@@ -55,23 +55,23 @@ impl App {
     }
 }
 
-pub fn now_s() -> u64 {
+pub(crate) fn now_s() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs()
 }
 
-pub struct TestNode {
-    pub edge: EdgeHandle,
-    pub addr: SocketAddr,
-    pub store: Store,
+pub(crate) struct TestNode {
+    pub(crate) edge: EdgeHandle,
+    pub(crate) addr: SocketAddr,
+    pub(crate) store: Store,
     _database: TestDb,
 }
 
 impl TestNode {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(EdgeConfig::default()).await
     }
 
-    pub async fn start_with(config: EdgeConfig) -> Self {
+    pub(crate) async fn start_with(config: EdgeConfig) -> Self {
         let database = TestDb::create().await;
         let store = Store::connect(database.url(), Keyring::ephemeral(), StoreOptions::default()).await.expect("connects");
         for app in [APP, CANARY] {
@@ -91,13 +91,13 @@ impl TestNode {
         Self { edge, addr, store, _database: database }
     }
 
-    pub async fn websocket(&self, path: &str) -> Socket {
+    pub(crate) async fn websocket(&self, path: &str) -> Socket {
         let (stream, _) = within(tokio_tungstenite::connect_async(format!("ws://{}{path}", self.addr))).await.expect("upgrades");
         Socket { stream }
     }
 
     /// A Pusher connection that is established, and its id.
-    pub async fn pusher(&self, app: &App) -> (Socket, ConnectionId) {
+    pub(crate) async fn pusher(&self, app: &App) -> (Socket, ConnectionId) {
         let mut socket = self.websocket(&format!("/app/{}?protocol=7&client=test&version=1", app.key)).await;
         let established = socket.json().await;
         assert_eq!(established["event"], "pusher:connection_established");
@@ -107,7 +107,7 @@ impl TestNode {
     }
 
     /// A native connection of `client` that may do everything.
-    pub async fn native(&self, app: &App, client: &str) -> Socket {
+    pub(crate) async fn native(&self, app: &App, client: &str) -> Socket {
         let mut socket = self.websocket("/v1/connect").await;
         let reply = socket.request(json!({"id": 1, "connect": {"token": app.full_token(client), "version": 1}})).await;
         assert_eq!(reply["ok"]["client_id"], client, "{reply}");
@@ -115,19 +115,19 @@ impl TestNode {
     }
 
     /// Sends a request signed as Pusher's libraries do.
-    pub async fn pusher_request(&self, app: &App, method: &str, path: &str, query: &[(&str, &str)], body: &str) -> Response {
+    pub(crate) async fn pusher_request(&self, app: &App, method: &str, path: &str, query: &[(&str, &str)], body: &str) -> Response {
         let path = format!("/apps/{}{path}", app.id);
         let target = format!("{path}?{}", sign(app, method, &path, query, body, now_s()));
         self.http(method, &target, &[("content-type", "application/json")], body.as_bytes()).await
     }
 
-    pub async fn trigger(&self, app: &App, channel: &str, event: &str, data: &str) -> Response {
+    pub(crate) async fn trigger(&self, app: &App, channel: &str, event: &str, data: &str) -> Response {
         let body = json!({"name": event, "channels": [channel], "data": data}).to_string();
         self.pusher_request(app, "POST", "/events", &[], &body).await
     }
 
     /// One HTTP/1.1 request on its own connection.
-    pub async fn http(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
+    pub(crate) async fn http(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
         let mut head = format!("{method} {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
         for (name, value) in headers {
             head += &format!("{name}: {value}\r\n");
@@ -139,7 +139,7 @@ impl TestNode {
     }
 
     /// Sends bytes and reads until the server closes.
-    pub async fn raw(&self, bytes: &[u8]) -> Vec<u8> {
+    pub(crate) async fn raw(&self, bytes: &[u8]) -> Vec<u8> {
         within(async {
             let mut stream = TcpStream::connect(self.addr).await.expect("connects");
             // The server may close before it has read everything.
@@ -152,7 +152,7 @@ impl TestNode {
     }
 
     /// Waits until no connection, subscription, member, timer or request is left on any core.
-    pub async fn settled(&self) {
+    pub(crate) async fn settled(&self) {
         let mut last = String::new();
         let empty = async {
             loop {
@@ -176,13 +176,13 @@ impl TestNode {
         }
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         within(self.edge.shutdown()).await;
     }
 }
 
 /// The query of a signed request.
-pub fn sign(app: &App, method: &str, path: &str, query: &[(&str, &str)], body: &str, timestamp_s: u64) -> String {
+pub(crate) fn sign(app: &App, method: &str, path: &str, query: &[(&str, &str)], body: &str, timestamp_s: u64) -> String {
     let mut pairs: Vec<(String, String)> = query.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
     pairs.push(("auth_key".into(), app.key.into()));
     pairs.push(("auth_timestamp".into(), timestamp_s.to_string()));
@@ -196,37 +196,37 @@ pub fn sign(app: &App, method: &str, path: &str, query: &[(&str, &str)], body: &
     pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
 }
 
-pub fn md5_hex(bytes: &[u8]) -> String {
+pub(crate) fn md5_hex(bytes: &[u8]) -> String {
     use md5::{Digest, Md5};
     hex::encode(Md5::digest(bytes))
 }
 
 /// The `auth` of a private or presence subscription.
-pub fn channel_auth(app: &App, id: ConnectionId, channel: &str, channel_data: Option<&str>) -> String {
+pub(crate) fn channel_auth(app: &App, id: ConnectionId, channel: &str, channel_data: Option<&str>) -> String {
     format!("{}:{}", app.key, hmac_hex(&app.secret(), pusher_channel_text(id, channel, channel_data).as_bytes()))
 }
 
 #[derive(Debug)]
-pub struct Response {
-    pub status: u16,
-    pub head: String,
-    pub body: String,
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Response {
-    pub fn parse(raw: &[u8]) -> Self {
+    pub(crate) fn parse(raw: &[u8]) -> Self {
         let text = String::from_utf8_lossy(raw);
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
         Self { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
 
     /// Asserts a problem+json answer with this status and error name.
-    pub fn refused(&self, status: u16, name: &str) {
+    pub(crate) fn refused(&self, status: u16, name: &str) {
         assert_eq!(self.status, status, "{self:?}");
         assert!(self.head.contains("application/problem+json"), "{self:?}");
         let problem = self.json();
@@ -237,21 +237,21 @@ impl Response {
     }
 }
 
-pub struct Socket {
-    pub stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+pub(crate) struct Socket {
+    pub(crate) stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
 }
 
 impl Socket {
-    pub async fn send(&mut self, frame: &Value) {
+    pub(crate) async fn send(&mut self, frame: &Value) {
         self.send_text(&frame.to_string()).await;
     }
 
-    pub async fn send_text(&mut self, text: &str) {
+    pub(crate) async fn send_text(&mut self, text: &str) {
         self.stream.send(Message::text(text)).await.expect("the socket takes the frame");
     }
 
     /// The next text frame, pings passed over.
-    pub async fn json(&mut self) -> Value {
+    pub(crate) async fn json(&mut self) -> Value {
         match self.next().await {
             Next::Json(value) => value,
             Next::Closed(code) => panic!("closed with {code:?} instead of a frame"),
@@ -259,7 +259,7 @@ impl Socket {
     }
 
     /// The code with which the server closes; frames before it are passed over.
-    pub async fn closed(&mut self) -> Option<u16> {
+    pub(crate) async fn closed(&mut self) -> Option<u16> {
         loop {
             if let Next::Closed(code) = self.next().await {
                 return code;
@@ -279,7 +279,7 @@ impl Socket {
     }
 
     /// Sends a native request and reads on to its reply.
-    pub async fn request(&mut self, request: Value) -> Value {
+    pub(crate) async fn request(&mut self, request: Value) -> Value {
         self.send(&request).await;
         loop {
             let frame = self.json().await;
@@ -290,14 +290,14 @@ impl Socket {
     }
 
     /// Subscribes on the Pusher wire and waits for the answer.
-    pub async fn subscribe(&mut self, channel: &str) {
+    pub(crate) async fn subscribe(&mut self, channel: &str) {
         self.send(&json!({"event": "pusher:subscribe", "data": {"channel": channel}})).await;
         let answer = self.json().await;
         assert_eq!(answer["event"], "pusher_internal:subscription_succeeded", "{answer}");
     }
 
     /// The connection is alive: a Pusher ping is answered.
-    pub async fn alive(&mut self) {
+    pub(crate) async fn alive(&mut self) {
         self.send(&json!({"event": "pusher:ping", "data": {}})).await;
         loop {
             if self.json().await["event"] == "pusher:pong" {
@@ -313,6 +313,6 @@ enum Next {
 }
 
 /// Fails the test instead of hanging.
-pub async fn within<T>(future: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.expect("this takes no 20 seconds")
 }

@@ -92,14 +92,12 @@ impl Hub {
         let Some(entry) = self.topics.get_mut(index) else { return };
         entry.timer = None;
         let missing = entry.expected.take().is_some_and(|expected| entry.stream.last().is_some_and(|last| last < expected));
-        let paused = entry.pause_ms > 0;
         let mut steps = Vec::new();
         if missing {
             entry.stream.interrupted(&mut steps);
         }
-        if paused {
-            entry.stream.retry(&mut steps);
-        }
+        // Another answer may have ended the pause of the topic, but not the need of its stream.
+        entry.stream.retry(&mut steps);
         self.take_steps(index, steps);
         self.retry_view(index);
     }

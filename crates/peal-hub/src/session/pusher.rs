@@ -40,7 +40,7 @@ impl Hub {
         let Session::PusherOpening(opening) = &connection.session else { return };
         match self.pusher_accept(opening) {
             Ok((app, key)) => self.pusher_established(slot, &app, key),
-            Err(refusal) if refusal.code == ErrorCode::UnknownKey && !refreshed => {
+            Err(refusal) if matches!(refusal.code, ErrorCode::UnknownKey | ErrorCode::DirectoryStale) && !refreshed => {
                 if let Some(handle) = self.connections.handle(slot) {
                     self.act(Action::RefreshDirectory(handle));
                 }

@@ -80,6 +80,8 @@ pub(crate) struct Link {
     /// Counts the client's connections, to tell late events of an older one.
     pub(crate) number: u32,
     pub(crate) hub: usize,
+    /// Of the hub that accepted it.
+    pub(crate) life: u32,
     pub(crate) handle: Handle,
     frames: Frames,
     /// Nothing overtakes on a connection: when the last thing sent either way arrives.
@@ -154,9 +156,9 @@ impl Client {
     }
 
     /// The upgrade succeeded.
-    pub(crate) fn connected(&mut self, hub: usize, handle: Handle, now_ms: u64) -> u32 {
+    pub(crate) fn connected(&mut self, (hub, life): (usize, u32), handle: Handle, now_ms: u64) -> u32 {
         self.numbers += 1;
-        self.link = Some(Link { number: self.numbers, hub, handle, frames: Frames::default(), up_ms: now_ms, down_ms: now_ms });
+        self.link = Some(Link { number: self.numbers, hub, life, handle, frames: Frames::default(), up_ms: now_ms, down_ms: now_ms });
         match &mut self.peer {
             Peer::Native(native) => native.connected(&mut self.out),
             // The server speaks first.

@@ -53,7 +53,7 @@ impl Hub {
     fn native_present(&mut self, slot: u32, id: u64, presented: Presented, refreshed: bool) {
         match self.native_accept(slot, &presented) {
             Ok((app, authority)) => self.native_connected(slot, id, &app, authority),
-            Err(refusal) if refusal.code == ErrorCode::UnknownKey && !refreshed => {
+            Err(refusal) if matches!(refusal.code, ErrorCode::UnknownKey | ErrorCode::DirectoryStale) && !refreshed => {
                 let Some(handle) = self.connections.handle(slot) else { return };
                 if let Some(Session::NativeOpening(opening)) = self.connections.get_mut(slot).map(|connection| &mut connection.session) {
                     opening.waiting = Some((id, presented));

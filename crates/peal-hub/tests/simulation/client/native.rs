@@ -22,8 +22,10 @@ enum Asked {
         rewind: bool,
         at_ms: u64,
     },
-    /// For a channel that is held.
-    Again,
+    /// For a channel that is held: changes nothing but whether presence is told.
+    Again {
+        channel: usize,
+    },
     Unsubscribe {
         channel: usize,
     },
@@ -116,7 +118,10 @@ impl Native {
                 self.channels[channel].held = Held::Leaving;
                 self.ask("unsubscribe", &named(ctx, channel, ""), Asked::Unsubscribe { channel }, out);
             }
-            (1, Held::On) => self.ask("subscribe", &named(ctx, channel, ""), Asked::Again, out),
+            (1, Held::On) => {
+                let presence = format!(r#","presence":{}"#, ctx.rng.permille(500));
+                self.ask("subscribe", &named(ctx, channel, &presence), Asked::Again { channel }, out);
+            }
             (5..=7, _) => self.publish(channel, ctx, out),
             (8, _) if ctx.rng.permille(300) => self.ask("ping", "{}", Asked::Ping, out),
             (8, Held::On) => self.move_about(channel, ctx, out),
@@ -213,7 +218,11 @@ impl Native {
                 Ok(())
             }
             Asked::Subscribe { channel, position: asked, rewind, at_ms } => self.subscribed(channel, asked, rewind, at_ms, ok, ctx),
-            Asked::Again | Asked::Ping => Ok(()),
+            Asked::Again { channel } => {
+                self.channels[channel].roster = roster(&ok["presence"])?;
+                Ok(())
+            }
+            Asked::Ping => Ok(()),
             Asked::Unsubscribe { channel } => {
                 self.channels[channel].held = Held::Off;
                 self.channels[channel].roster = None;
@@ -288,7 +297,7 @@ impl Native {
             Asked::Subscribe { channel, .. } | Asked::Unsubscribe { channel } => self.channels[channel].held = Held::Off,
             Asked::Publish { channel, text, ephemeral: false, .. } => self.unsure.push((channel, text)),
             Asked::Enter { channel } | Asked::Leave { channel } => self.channels[channel].entered = Entered::Unsure,
-            Asked::Connect | Asked::Again | Asked::Ping | Asked::Publish { .. } => {}
+            Asked::Connect | Asked::Again { .. } | Asked::Ping | Asked::Publish { .. } => {}
         }
         Ok(())
     }

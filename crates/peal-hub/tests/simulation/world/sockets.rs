@@ -25,7 +25,7 @@ impl World {
         let hub = self.rng.index(self.nodes.len());
         let (now, open) = (self.now(), self.clients[client].open());
         let handle = self.nodes[hub].hub.open(now, open);
-        let number = self.clients[client].connected(hub, handle, self.now_ms);
+        let number = self.clients[client].connected((hub, self.nodes[hub].life), handle, self.now_ms);
         self.trace.note(self.now_ms, || format!("client {client} connects to hub {hub} as {handle:?}"));
         self.nodes[hub].routes.insert(handle, Route { client, number, ghost: None });
         self.settle(hub);
@@ -37,7 +37,7 @@ impl World {
         for out in std::mem::take(&mut self.clients[client].out) {
             let way = self.way();
             let Some(link) = &mut self.clients[client].link else { return };
-            let (hub, handle) = (link.hub, link.handle);
+            let (hub, life, handle) = (link.hub, link.life, link.handle);
             let sent = match out {
                 Out::Text(text) => Sent::Text(text),
                 Out::Pong => Sent::Pong,
@@ -45,7 +45,6 @@ impl World {
             };
             let at = link.up_ms.max(self.now_ms + way);
             link.up_ms = at;
-            let life = self.nodes[hub].life;
             self.schedule(at, Event::FromClient { hub, life, handle, sent });
         }
     }
@@ -73,10 +72,11 @@ impl World {
             _ => self.rng.between(1, 20),
         };
         let ghost = *self.rng.pick(&[Ghost::Swallows, Ghost::Stuck]);
-        let node = &mut self.nodes[link.hub];
-        if let Some(route) = node.routes.get_mut(&link.handle).filter(|route| route.number == link.number) {
+        let (hub, life, handle) = (link.hub, link.life, link.handle);
+        if self.lives(hub, life)
+            && let Some(route) = self.nodes[hub].routes.get_mut(&handle).filter(|route| route.number == link.number)
+        {
             route.ghost = Some(ghost);
-            let (hub, life, handle) = (link.hub, node.life, link.handle);
             self.schedule(self.now_ms + delay, Event::Gone { hub, life, handle });
         }
     }

@@ -1,0 +1,14 @@
+//! The hub against a small model of a broker, in virtual time: one file per promise. A test belongs into the file whose promise it
+//! protects; what every test needs is in [`rig`] (the hub, its clients and the clock) and [`model`] (the broker).
+//!
+//! Thousands of random runs against a broker that loses, delays and fails over are in `tests/simulation`.
+
+mod model;
+mod rig;
+
+mod native_connect;
+mod native_publish;
+mod native_subscribe;
+mod pusher_open;
+mod pusher_subscribe;
+mod resume;
