@@ -4,17 +4,17 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
-pub fn get(address: &str, path: &str) -> Answer {
+pub(crate) fn get(address: &str, path: &str) -> Answer {
     request(address, "GET", path, &[], "")
 }
 
-pub fn post(address: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+pub(crate) fn post(address: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     request(address, "POST", path, headers, body)
 }
 
@@ -33,6 +33,6 @@ fn request(address: &str, method: &str, path: &str, headers: &[(&str, &str)], bo
     Answer { status, head: head.to_owned(), body: body.to_owned() }
 }
 
-pub fn get_with(address: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+pub(crate) fn get_with(address: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
     request(address, "GET", path, headers, "")
 }

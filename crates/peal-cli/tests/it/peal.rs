@@ -10,14 +10,14 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Far more than it takes, because the machine may be busy with other tests.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-pub fn binary() -> &'static Path {
+pub(crate) fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_peal"))
 }
 
 /// The binary, with an environment in which only the test's own settings count.
-pub fn command(args: &[&str]) -> Command {
+pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(binary());
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PEAL_") && name != "PEAL_POSTGRES_BIN" {
@@ -30,17 +30,17 @@ pub fn command(args: &[&str]) -> Command {
 
 /// What a finished command said.
 #[derive(Debug)]
-pub struct Said {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-pub fn run(args: &[&str]) -> Said {
+pub(crate) fn run(args: &[&str]) -> Said {
     said(&mut command(args))
 }
 
-pub fn said(command: &mut Command) -> Said {
+pub(crate) fn said(command: &mut Command) -> Said {
     let output = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Said { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
@@ -48,25 +48,25 @@ pub fn said(command: &mut Command) -> Said {
 
 /// A folder for a data directory, and the place outside it that root's cluster gets.
 #[derive(Debug)]
-pub struct Home {
+pub(crate) struct Home {
     folder: TempDir,
 }
 
 impl Home {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: TempDir::with_prefix("peal-it-").unwrap() }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.path().join("data")
     }
 
     /// Where the cluster is.
-    pub fn database(&self) -> PathBuf {
+    pub(crate) fn database(&self) -> PathBuf {
         match fs::read_to_string(self.data().join("database.location")) {
             Ok(named) => PathBuf::from(named.trim()),
             Err(_) => self.data().join("database"),
@@ -74,7 +74,7 @@ impl Home {
     }
 
     /// The postmaster's process id, as its own file says it.
-    pub fn postmaster(&self) -> Option<i32> {
+    pub(crate) fn postmaster(&self) -> Option<i32> {
         let text = fs::read_to_string(self.database().join("cluster/postmaster.pid")).ok()?;
         text.lines().next()?.trim().parse().ok()
     }
@@ -96,27 +96,27 @@ impl Drop for Home {
 
 /// A running `peal dev`.
 #[derive(Debug)]
-pub struct Peal {
+pub(crate) struct Peal {
     child: Child,
     folder: PathBuf,
-    pub ready: Value,
+    pub(crate) ready: Value,
     /// From exec until the ready file was there.
-    pub took: Duration,
+    pub(crate) took: Duration,
 }
 
 impl Peal {
     /// On free ports.
-    pub fn start(home: &Home, args: &[&str]) -> Self {
+    pub(crate) fn start(home: &Home, args: &[&str]) -> Self {
         let ports = ["--edge-addr", "127.0.0.1:0", "--api-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"];
         Self::start_on(home, &[&ports[..], args].concat())
     }
 
-    pub fn start_on(home: &Home, args: &[&str]) -> Self {
+    pub(crate) fn start_on(home: &Home, args: &[&str]) -> Self {
         Self::spawn(home, command(&["dev", "--cores", "2"]).args(args)).wait_ready()
     }
 
     /// Not waiting for anything.
-    pub fn spawn(home: &Home, command: &mut Command) -> Self {
+    pub(crate) fn spawn(home: &Home, command: &mut Command) -> Self {
         let folder = home.path().to_owned();
         command.arg("--data-dir").arg(home.data()).arg("--ready-file").arg(folder.join("ready.json"));
         let output = |name: &str| Stdio::from(File::create(folder.join(name)).unwrap());
@@ -124,7 +124,7 @@ impl Peal {
         Self { child, folder, ready: Value::Null, took: Duration::ZERO }
     }
 
-    pub fn wait_ready(mut self) -> Self {
+    pub(crate) fn wait_ready(mut self) -> Self {
         let began = Instant::now();
         let file = self.folder.join("ready.json");
         until("peal dev is ready", || {
@@ -144,31 +144,31 @@ impl Peal {
         self
     }
 
-    pub fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).unwrap()
     }
 
-    pub fn url(&self, name: &str) -> &str {
+    pub(crate) fn url(&self, name: &str) -> &str {
         self.ready[name].as_str().unwrap()
     }
 
-    pub fn address(&self, name: &str) -> &str {
+    pub(crate) fn address(&self, name: &str) -> &str {
         self.url(name).strip_prefix("http://").unwrap()
     }
 
-    pub fn stdout(&self) -> String {
+    pub(crate) fn stdout(&self) -> String {
         fs::read_to_string(self.folder.join("stdout")).unwrap()
     }
 
-    pub fn stderr(&self) -> String {
+    pub(crate) fn stderr(&self) -> String {
         fs::read_to_string(self.folder.join("stderr")).unwrap()
     }
 
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         send(self.pid(), signal);
     }
 
-    pub fn wait(&mut self) -> ExitStatus {
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         let mut status = None;
         until("peal dev ends", || {
             status = self.child.try_wait().unwrap();
@@ -177,12 +177,12 @@ impl Peal {
         status.unwrap()
     }
 
-    pub fn stop(mut self) -> ExitStatus {
+    pub(crate) fn stop(mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         self.wait()
     }
 
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.signal(Signal::KILL);
         self.wait();
     }
@@ -197,18 +197,18 @@ impl Drop for Peal {
     }
 }
 
-pub fn send(pid: i32, signal: Signal) {
+pub(crate) fn send(pid: i32, signal: Signal) {
     kill_process(Pid::from_raw(pid).unwrap(), signal).ok();
 }
 
 /// A zombie, which in a container may have nobody to wait for it, does not count.
-pub fn is_alive(pid: i32) -> bool {
+pub(crate) fn is_alive(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
 /// Waits for what can only be observed.
-pub fn until(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !done() {
         assert!(Instant::now() < deadline, "not within {} s: {what}", PATIENCE.as_secs());
