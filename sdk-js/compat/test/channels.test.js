@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { event, publisher, subscribed, subscriber, unique } from './clients.js';
+import { delivery, event, publisher, subscribed, subscriber, unique } from './clients.js';
 
 const get = async (path, params) => (await publisher().get({ path, params })).json();
 
@@ -73,12 +73,12 @@ test('client events reach the others with the sender, and not the sender', async
   const bob = await subscribed(subscriber({ user: { user_id: 'bob' } }), name);
   const own = [];
   ada.bind('client-typing', () => own.push('echo'));
-  const received = event(bob, 'client-typing');
+  const received = delivery(bob, 'client-typing');
   ada.trigger('client-typing', { on: true });
   expect(await received).toMatchObject({ data: { on: true }, user_id: 'ada' });
   const back = event(ada, 'client-done');
   bob.trigger('client-done', 'a plain string');
-  expect((await back).data).toBe('a plain string');
+  expect(await back).toBe('a plain string');
   expect(own).toEqual([]);
 });
 
@@ -143,7 +143,7 @@ test('a signed-in user gets what is sent to the user, and can be disconnected', 
   const received = new Promise((resolve) => client.user.bind('note', resolve));
   client.signin();
   await client.user.signinDonePromise;
-  await event(client.channel(`#server-to-user-${id}`), 'pusher:subscription_succeeded');
+  await expect.poll(() => client.user.serverToUserChannel?.subscribed).toBe(true);
   await publisher().sendToUser(id, 'note', { n: 1 });
   expect(await received).toEqual({ n: 1 });
   const gone = event(client.connection, 'disconnected');

@@ -56,11 +56,15 @@ export function subscriber({ user, key, ...options } = {}) {
   return client;
 }
 
-export const event = (emitter, name) =>
+// The data of the next event of this name.
+export const event = (emitter, name) => delivery(emitter, name).then(({ data }) => data);
+
+// The same with what pusher-js tells beside it: the sender's `user_id` on presence channels.
+export const delivery = (emitter, name) =>
   new Promise((resolve) => {
-    const once = (data, extra) => {
+    const once = (data, metadata) => {
       emitter.unbind(name, once);
-      resolve(extra === undefined ? data : { data, ...extra });
+      resolve({ data, ...metadata });
     };
     emitter.bind(name, once);
   });
