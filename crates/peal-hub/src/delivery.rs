@@ -37,10 +37,10 @@ pub(crate) enum Progress {
 pub(crate) enum Pending {
     /// A stream reads what it missed.
     Repair(TopicRef),
-    /// Connections read what they missed.
-    CatchUp(ReadKey, Vec<Handle>),
+    /// Connections read what came after a position.
+    Shared(ReadKey, Vec<Handle>),
     /// A subscription reads what it begins with.
-    Join(TopicRef, Handle),
+    Beginning(TopicRef, Handle),
     NativePublish {
         handle: Handle,
         reply: u64,
@@ -89,8 +89,8 @@ impl Hub {
             },
             BrokerEvent::History { request, result } => match self.requests.remove(&request) {
                 Some(Pending::Repair(topic)) => self.repair_page(topic, result.as_ref().ok()),
-                Some(Pending::CatchUp(key, waiters)) => self.catch_up_page(key, &waiters, result.as_ref().ok()),
-                Some(Pending::Join(topic, handle)) => self.join_page(topic, handle, result.ok()),
+                Some(Pending::Shared(key, waiters)) => self.shared_page(key, &waiters, result.as_ref().ok()),
+                Some(Pending::Beginning(topic, handle)) => self.beginning_page(topic, handle, result.as_ref().ok()),
                 Some(Pending::NativeHistory { handle, reply }) => self.native_history_page(handle, reply, result),
                 _ => {}
             },

@@ -178,6 +178,8 @@ impl Hub {
     /// Ends one subscription on both sides. Answers what was in progress.
     pub(crate) fn unsubscribe(&mut self, slot: u32, topic: u32) -> Option<crate::delivery::Progress> {
         self.watch_end(slot, topic);
+        // Nobody else may get these answers, least of all whoever has this slot next.
+        self.watch_replies.remove(&(slot, topic));
         let connection = self.connections.get_mut(slot)?;
         let place = connection.subs.iter().position(|sub| sub.topic == topic)?;
         let at = connection.subs[place].at;

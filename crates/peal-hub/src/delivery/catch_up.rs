@@ -99,35 +99,44 @@ impl Hub {
     }
 
     fn read_page(&mut self, slot: u32, index: u32, after: Position) {
-        let Some(Progress::CatchingUp(catch_up)) = self.progress.get_mut(&(slot, index)) else { return };
-        catch_up.reading = true;
+        if let Some(Progress::CatchingUp(catch_up)) = self.progress.get_mut(&(slot, index)) {
+            catch_up.reading = true;
+            self.read_shared(slot, index, after);
+        }
+    }
+
+    /// Reads what came after a position, together with everyone who wants the same.
+    pub(super) fn read_shared(&mut self, slot: u32, index: u32, after: Position) {
         let Some(handle) = self.connections.handle(slot) else { return };
         let key = (self.topics.reference(index), after);
-        if let Some(Pending::CatchUp(_, waiters)) = self.reads.get(&key).and_then(|request| self.requests.get_mut(request)) {
+        if let Some(Pending::Shared(_, waiters)) = self.reads.get(&key).and_then(|request| self.requests.get_mut(request)) {
             waiters.push(handle);
             return;
         }
         let Some(topic) = self.topics.get(index).map(|entry| entry.topic.clone()) else { return };
-        let request = self.read_after(topic, after, self.config.page_count, Pending::CatchUp(key, vec![handle]));
+        let request = self.read_after(topic, after, self.config.page_count, Pending::Shared(key, vec![handle]));
         self.reads.insert(key, request);
     }
 
-    pub(crate) fn catch_up_page(&mut self, key: ReadKey, waiters: &[Handle], page: Option<&HistoryPage>) {
+    pub(crate) fn shared_page(&mut self, key: ReadKey, waiters: &[Handle], page: Option<&HistoryPage>) {
         self.reads.remove(&key);
         let Some(index) = self.topics.resolve(key.0) else { return };
         if let (Some(_), Some(topic)) = (page, self.topics.get_mut(index)) {
             topic.pause_ms = 0;
         }
         let entries: Vec<Arc<Entry>> = page.map_or_else(Vec::new, |page| self.entries(page));
-        for slot in waiters.iter().filter_map(|handle| self.connections.slot(*handle)).collect::<Vec<_>>() {
-            let Some(Progress::CatchingUp(catch_up)) = self.progress.get_mut(&(slot, index)) else { continue };
-            if !catch_up.reading || catch_up.cursor != key.1 {
-                continue;
-            }
-            catch_up.reading = false;
-            if let Some(page) = page {
-                self.take_page(slot, index, page, &entries);
-                self.catch_up(slot, index);
+        for handle in waiters {
+            let Some(slot) = self.connections.slot(*handle) else { continue };
+            match self.progress.get_mut(&(slot, index)) {
+                Some(Progress::Joining(_)) => self.join_page(slot, index, key.1, page, &entries),
+                Some(Progress::CatchingUp(catch_up)) if catch_up.reading && catch_up.cursor == key.1 => {
+                    catch_up.reading = false;
+                    if let Some(page) = page {
+                        self.take_page(slot, index, page, &entries);
+                        self.catch_up(slot, index);
+                    }
+                }
+                _ => {}
             }
         }
         if page.is_none() {

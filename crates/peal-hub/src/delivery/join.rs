@@ -9,12 +9,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use peal_core::exchange::{Continuity, Direction, HistoryPage, HistoryQuery};
-use peal_core::{ConnectionId, Member, Position};
+use peal_core::{ConnectionId, Member, Position, Topic};
 use peal_wire::native;
 
 use super::{CatchUp, Pending, Progress, unavailable};
 use crate::event::Handle;
 use crate::hub::Hub;
+use crate::session::Session;
 use crate::stream::{Entry, LossReason, Stream, before_page};
 use crate::topic::{Stage, TopicRef};
 
@@ -86,20 +87,26 @@ pub(crate) type Subscribed = native::Subscribed<'static, Arc<Member>>;
 /// How a join goes on.
 enum Next {
     Answer(Start, usize),
-    Read(HistoryQuery),
+    /// Read what came after a position.
+    ReadAfter(Position),
+    /// Read what a rewind or a cache channel begins with.
+    ReadBeginning(HistoryQuery),
     Wait,
 }
 
 impl Hub {
     pub(crate) fn join(&mut self, slot: u32, index: u32) {
-        match self.next_of_join(slot, index) {
+        let next = self.next_of_join(slot, index);
+        let reads = matches!(next, Some(Next::ReadAfter(_) | Next::ReadBeginning(_)));
+        if let Some(Progress::Joining(join)) = self.progress.get_mut(&(slot, index)) {
+            join.reading |= reads;
+        }
+        match next {
             None | Some(Next::Wait) => {}
-            Some(Next::Read(query)) => {
+            Some(Next::ReadAfter(after)) => self.read_shared(slot, index, after),
+            Some(Next::ReadBeginning(query)) => {
                 let Some(handle) = self.connections.handle(slot) else { return };
-                if let Some(Progress::Joining(join)) = self.progress.get_mut(&(slot, index)) {
-                    join.reading = true;
-                }
-                let request = self.request(Pending::Join(self.topics.reference(index), handle));
+                let request = self.request(Pending::Beginning(self.topics.reference(index), handle));
                 self.act(crate::action::Action::History { request, query });
             }
             Some(Next::Answer(start, replay)) => self.answer_join(slot, index, start, replay),
@@ -107,41 +114,34 @@ impl Hub {
     }
 
     fn next_of_join(&mut self, slot: u32, index: u32) -> Option<Next> {
-        let id = self.connections.get(slot)?.id;
-        let since_ms = self.now.wall_ms.saturating_sub(CACHE_MS);
-        let limit = self.config.page_count;
+        let connection = self.connections.get(slot)?;
+        let id = connection.id;
+        let own = match &connection.session {
+            Session::Native(session) => session.published,
+            _ => false,
+        };
         let topic = self.topics.get(index)?;
         let Some(last) = topic.stream.last() else { return Some(Next::Wait) };
         let Some(Progress::Joining(join)) = self.progress.get_mut(&(slot, index)) else { return None };
         if join.reading {
             return Some(Next::Wait);
         }
-        let query = |after, direction, since_ms, limit| {
-            Next::Read(HistoryQuery { topic: topic.topic.clone(), after, before: None, since_ms, direction, limit })
+        let Some(start) = join.read.take().or_else(|| from_ring(join.want, &topic.stream, last)) else {
+            return Some(match join.want {
+                Want::Resume(after) => Next::ReadAfter(after),
+                want => beginning(want, &topic.topic, self.config.page_count, self.now.wall_ms).map_or(Next::Wait, Next::ReadBeginning),
+            });
         };
-        let start = match join.read.take() {
-            Some(start) => start,
-            None => match from_ring(join.want, &topic.stream, last) {
-                Some(start) => start,
-                None => {
-                    return Some(match join.want {
-                        Want::Resume(after) => query(Some(after), Direction::Forwards, None, limit),
-                        Want::RewindSince(since_ms) => query(None, Direction::Forwards, Some(since_ms), limit),
-                        Want::RewindCount(count) => query(None, Direction::Backwards, None, count),
-                        Want::Cached => query(None, Direction::Backwards, Some(since_ms), 1),
-                        Want::Live => Next::Wait,
-                    });
-                }
-            },
-        };
-        let Some(more) = between(&topic.stream, start.end, last, id) else {
-            if start.finished || start.entries.len() >= COUNTED_MAX {
-                // What comes between is found by catching up, which announces what it cannot get.
-                return self.answer_when_present(slot, index, start, id, 0);
+        let more = match between(&topic.stream, start.end, last, id) {
+            Between::Known(more) => more,
+            Between::AtMost(more) if !own || start.finished || start.entries.len() >= COUNTED_MAX => more,
+            // What comes between is found by catching up, which announces what it cannot get.
+            Between::Unknown if start.finished || start.entries.len() >= COUNTED_MAX => 0,
+            Between::AtMost(_) | Between::Unknown => {
+                let end = start.end;
+                join.read = Some(start);
+                return Some(Next::ReadAfter(end));
             }
-            let next = query(Some(start.end), Direction::Forwards, None, limit);
-            join.read = Some(start);
-            return Some(next);
         };
         self.answer_when_present(slot, index, start, id, more)
     }
@@ -160,10 +160,30 @@ impl Hub {
         Some(Next::Answer(start, replay))
     }
 
-    pub(crate) fn join_page(&mut self, topic: TopicRef, handle: Handle, page: Option<HistoryPage>) {
+    /// The page that a rewind or a cache channel begins with.
+    pub(crate) fn beginning_page(&mut self, topic: TopicRef, handle: Handle, page: Option<&HistoryPage>) {
         let Some(index) = self.topics.resolve(topic) else { return };
         let Some(slot) = self.connections.slot(handle) else { return };
-        let entries = page.as_ref().map_or_else(Vec::new, |page| self.entries(page));
+        let entries = page.map_or_else(Vec::new, |page| self.entries(page));
+        let Some(Progress::Joining(join)) = self.progress.get(&(slot, index)) else { return };
+        if !matches!(join.want, Want::Resume(_)) && join.read.is_none() {
+            self.take_join_page(slot, index, page, &entries);
+        }
+    }
+
+    /// A page of what came after a position.
+    pub(super) fn join_page(&mut self, slot: u32, index: u32, after: Position, page: Option<&HistoryPage>, entries: &[Arc<Entry>]) {
+        let Some(Progress::Joining(join)) = self.progress.get(&(slot, index)) else { return };
+        let asked = join.read.as_ref().map(|start| start.end).or(match join.want {
+            Want::Resume(position) => Some(position),
+            _ => None,
+        });
+        if asked == Some(after) {
+            self.take_join_page(slot, index, page, entries);
+        }
+    }
+
+    fn take_join_page(&mut self, slot: u32, index: u32, page: Option<&HistoryPage>, entries: &[Arc<Entry>]) {
         let Some(last) = self.topics.get(index).and_then(|topic| topic.stream.last()) else { return };
         let Some(Progress::Joining(join)) = self.progress.get_mut(&(slot, index)) else { return };
         if !std::mem::take(&mut join.reading) {
@@ -171,9 +191,9 @@ impl Hub {
         }
         let read = match (join.read.take(), page) {
             (Some(start), None) => Start { finished: true, ..start },
-            (Some(start), Some(page)) => extend(start, &page, entries),
+            (Some(start), Some(page)) => extend(start, page, entries),
             (None, None) => Start { reason: Some(LossReason::Overload), ..Start::at(last) },
-            (None, Some(page)) => first_page(join.want, &page, entries, last),
+            (None, Some(page)) => first_page(join.want, page, entries, last),
         };
         join.read = Some(read);
         self.join(slot, index);
@@ -242,7 +262,19 @@ fn from_ring(want: Want, stream: &Stream, last: Position) -> Option<Start> {
     }
 }
 
-fn first_page(want: Want, page: &HistoryPage, mut entries: Vec<Arc<Entry>>, last: Position) -> Start {
+/// What is read for those who do not come with a position.
+fn beginning(want: Want, topic: &Topic, page_count: u32, wall_ms: u64) -> Option<HistoryQuery> {
+    let (direction, since_ms, limit) = match want {
+        Want::RewindSince(since_ms) => (Direction::Forwards, Some(since_ms), page_count),
+        Want::RewindCount(count) => (Direction::Backwards, None, count),
+        Want::Cached => (Direction::Backwards, Some(wall_ms.saturating_sub(CACHE_MS)), 1),
+        Want::Live | Want::Resume(_) => return None,
+    };
+    Some(HistoryQuery { topic: topic.clone(), after: None, before: None, since_ms, direction, limit })
+}
+
+fn first_page(want: Want, page: &HistoryPage, entries: &[Arc<Entry>], last: Position) -> Start {
+    let mut entries = entries.to_vec();
     if matches!(want, Want::RewindCount(_) | Want::Cached) {
         entries.reverse();
     }
@@ -252,7 +284,10 @@ fn first_page(want: Want, page: &HistoryPage, mut entries: Vec<Arc<Entry>>, last
         (Want::Resume(_), Continuity::EraLost { kept_after }) => (kept_after, Some(LossReason::Era)),
         (Want::Resume(_), Continuity::Unknown) if entries.is_empty() => (last, Some(LossReason::Position)),
         (Want::Resume(_), Continuity::Unknown) => (before_page(page), Some(LossReason::Position)),
-        _ => (before(entries.first()).unwrap_or(page.head), None),
+        _ => {
+            entries.drain(..unconnected(&entries));
+            (before(entries.first()).unwrap_or(page.head), None)
+        }
     };
     let entries: VecDeque<_> = entries.into_iter().filter(|entry| entry.publication.position.is_some_and(|at| at > position)).collect();
     let complete = page.continuity == Continuity::Complete;
@@ -262,12 +297,22 @@ fn first_page(want: Want, page: &HistoryPage, mut entries: Vec<Arc<Entry>>, last
     Start { position, reason, entries, end, finished: false }
 }
 
-fn extend(mut start: Start, page: &HistoryPage, entries: Vec<Arc<Entry>>) -> Start {
+/// How many at the beginning do not connect to what follows them, because an era ended in between and something was lost with it.
+fn unconnected(entries: &[Arc<Entry>]) -> usize {
+    let connects = |pair: &[Arc<Entry>]| {
+        let (before, after) = (&pair[0].publication, &pair[1].publication);
+        let (Some(last), Some(next)) = (before.position, after.position) else { return false };
+        next.follows(last) || next.seq == 1 && after.era_start.is_some_and(|start| start.tail == Some(last))
+    };
+    entries.windows(2).rposition(|pair| !connects(pair)).map_or(0, |place| place + 1)
+}
+
+fn extend(mut start: Start, page: &HistoryPage, entries: &[Arc<Entry>]) -> Start {
     let before = start.end;
     if page.continuity != Continuity::Complete {
         return Start { finished: true, ..start };
     }
-    start.entries.extend(entries.into_iter().filter(|entry| entry.publication.position.is_some_and(|at| at > before)));
+    start.entries.extend(entries.iter().filter(|entry| entry.publication.position.is_some_and(|at| at > before)).cloned());
     start.end = start.entries.back().and_then(|entry| entry.publication.position).map_or(before, |last| last.max(before));
     if !page.more {
         start.end = start.end.max(page.head);
@@ -276,15 +321,23 @@ fn extend(mut start: Start, page: &HistoryPage, entries: Vec<Arc<Entry>>) -> Sta
     start
 }
 
-/// How many publications lie between two positions, but for the connection's own; `None` if only reading can tell.
-fn between(stream: &Stream, end: Position, last: Position, id: ConnectionId) -> Option<usize> {
+/// How many publications lie between two positions, but for the connection's own.
+enum Between {
+    Known(usize),
+    /// So many, if none of them is the connection's own.
+    AtMost(usize),
+    /// Only reading can tell.
+    Unknown,
+}
+
+fn between(stream: &Stream, end: Position, last: Position, id: ConnectionId) -> Between {
     if end >= last {
-        return Some(0);
+        return Between::Known(0);
     }
     if let Some(entries) = stream.ring().after(end) {
-        return Some(entries.filter(|entry| entry.publication.origin != Some(id)).count());
+        return Between::Known(entries.filter(|entry| entry.publication.origin != Some(id)).count());
     }
-    (end.era == last.era).then(|| (last.seq - end.seq) as usize)
+    if end.era == last.era { Between::AtMost((last.seq - end.seq) as usize) } else { Between::Unknown }
 }
 
 fn before(first: Option<&Arc<Entry>>) -> Option<Position> {

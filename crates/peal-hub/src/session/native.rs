@@ -31,6 +31,8 @@ pub(crate) struct NativeSession {
     pub(crate) authority: Authority,
     /// Publishes and presence changes.
     publishes: Rate,
+    /// It has published something that it does not get back.
+    pub(crate) published: bool,
     pub(crate) members: Vec<u32>,
     /// For channels that the connection's own token does not cover.
     pub(crate) channel_tokens: Vec<ClientToken>,

@@ -78,6 +78,11 @@ impl Model {
         kept.pending_era = Some(kept.survived.last().copied());
     }
 
+    /// The next publish begins an era of which nobody knows what came before.
+    pub(crate) fn forget_tail(&mut self, topic: &Topic) {
+        self.topics.entry(topic.clone()).or_default().pending_era = Some(None);
+    }
+
     /// Everything is gone.
     pub(crate) fn flush(&mut self) {
         self.topics.clear();

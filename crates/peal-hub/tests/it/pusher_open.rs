@@ -60,6 +60,9 @@ fn while_the_directory_is_stale_an_unknown_key_may_come_back() {
     let stale = directory(app()).with_freshness(false);
     rig.hub.directory(rig.now, stale.into());
     let ada = rig.open(pusher_open("other"));
+    assert_eq!(rig.refreshes, [ada]);
+    rig.hub.directory_refreshed(rig.now, ada);
+    rig.run();
     assert_eq!(rig.closed_with(ada), Some(4100));
     rig.assert_empty();
 }

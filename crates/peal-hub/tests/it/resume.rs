@@ -31,11 +31,9 @@ fn from_the_ring_without_reading_the_history() {
     let (reply, data) = resume(&mut rig, bob, &positions[3].to_string());
     assert_eq!(reply, json!({"position": positions[3].to_string(), "recovered": true, "replay": 6}));
     assert_eq!(data, numbers(4..10));
-    let reads = rig.model.history_reads;
     publish(&mut rig, 10..11);
     assert_eq!(rig.jsons(bob).len(), 1);
-    assert_eq!(rig.model.history_reads, reads);
-    assert_eq!(reads, 1, "the first message of a new era is checked, nothing else");
+    assert_eq!(rig.model.history_reads, 0);
     rig.assert_empty();
 }
 
@@ -198,6 +196,36 @@ fn many_that_miss_the_same_share_one_read() {
         assert_eq!(rig.jsons(*client).len(), 9, "the reply and eight messages");
     }
     let reads = rig.model.history_reads - before;
-    assert!(reads <= 19 + 3, "{reads} reads: one each for the answer, then one per page for all");
+    assert_eq!(reads, 4, "one per page for all of them");
     rig.assert_empty();
+}
+
+#[test]
+fn the_number_of_replayed_messages_leaves_out_the_connections_own() {
+    let mut rig = Rig::with(HubConfig { page_count: 2, ring_count: 1, ..HubConfig::default() }, app());
+    let ada = rig.native("ada");
+    let first = publish(&mut rig, 0..1)[0];
+    for n in 1..6 {
+        publish(&mut rig, n..n + 1);
+        rig.ask(ada, json!({"publish": {"channel": "room", "data": "own"}}));
+    }
+    let (reply, data) = resume(&mut rig, ada, &first.to_string());
+    assert_eq!((&reply["recovered"], &reply["replay"]), (&json!(true), &json!(5)));
+    assert_eq!(data, numbers(1..6));
+    rig.assert_empty();
+}
+
+#[test]
+fn a_rewind_begins_after_the_last_loss() {
+    for rewind in [json!(10), json!("1h")] {
+        let mut rig = Rig::new();
+        let ada = rig.native("ada");
+        publish(&mut rig, 0..3);
+        rig.model.forget_tail(&messages("room"));
+        publish(&mut rig, 3..5);
+        rig.request(ada, json!({"subscribe": {"channel": "room", "rewind": rewind}}));
+        let frames = rig.jsons(ada);
+        assert_eq!((&frames[0]["ok"]["replay"], frames.len()), (&json!(2), 3), "{rewind}");
+        rig.assert_empty();
+    }
 }

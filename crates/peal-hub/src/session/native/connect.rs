@@ -101,6 +101,7 @@ impl Hub {
         connection.session = Session::Native(Box::new(NativeSession {
             authority,
             publishes: Rate::default(),
+            published: false,
             members: Vec::new(),
             channel_tokens: Vec::new(),
             expiring_told: false,

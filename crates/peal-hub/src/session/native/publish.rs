@@ -25,6 +25,9 @@ impl Hub {
             Some(given) => given,
             None => self.message_id()?,
         };
+        if let Some(session) = self.native_session_mut(slot) {
+            session.published |= !echo && !ephemeral;
+        }
         let Some(connection) = self.connections.get(slot) else { return Ok(()) };
         let draft = Draft {
             id: message_id,
