@@ -1,5 +1,5 @@
 /** Signing up, out and in again, refusals, keys, and what happens when the server goes away. */
-import type { Browser } from 'playwright-core'
+import type { Browser, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { expectNoErrors, launch, openTab, type Tab } from './support/browser'
 import { startPeal } from './support/peal'
@@ -38,8 +38,7 @@ it('a wrong password is said at the field; the right one goes on to the page tha
   await page.keyboard.press('Enter')
   await page.getByText('E-mail or password is wrong.').waitFor()
   expect(await password.getAttribute('aria-invalid')).toBe('true')
-  const described = (await password.getAttribute('aria-describedby')) ?? ''
-  expect(await page.locator(`[id="${described}"]`).textContent()).toContain('E-mail or password is wrong.')
+  expect(await describedBy(page, password)).toBe('E-mail or password is wrong.')
 
   await page.goto(`${dashboardUrl}/sign-in?next=/welcome`)
   await page.getByLabel('E-mail').fill(email)
@@ -102,9 +101,13 @@ it('an e-mail that is taken and a common password are refused at their fields', 
   await page.getByText('An account with this e-mail exists').waitFor()
   expect(await page.getByLabel('E-mail').getAttribute('aria-invalid')).toBe('true')
   await page.getByLabel('E-mail').fill('someone@example.com')
-  await page.getByLabel('Password', { exact: true }).fill('password123')
+  const password = page.getByLabel('Password', { exact: true })
+  await password.fill('password123')
+  const refused = page.waitForResponse((response) => response.status() === 400)
   await page.getByRole('button', { name: 'Create account' }).click()
-  await page.getByText('The password is too easy to guess').waitFor()
+  const { name, detail } = await (await refused).json()
+  expect(name).toBe('weak_password')
+  await expect.poll(() => describedBy(page, password)).toContain(detail)
   expectNoErrors(other, ['409 /api/v1/auth/sign-up', '400 /api/v1/auth/sign-up'])
   await other.close()
 })
@@ -129,3 +132,10 @@ it('says that it is offline when the server goes away', async () => {
   await page.getByText('{"text":"hello"}').first().waitFor()
   await other.close()
 })
+
+/** What a screen reader says about a field after its name. */
+async function describedBy(page: Page, field: Locator): Promise<string> {
+  const ids = ((await field.getAttribute('aria-describedby')) ?? '').split(' ')
+  const texts = await Promise.all(ids.map((id) => page.locator(`[id="${id}"]`).textContent()))
+  return texts.join(' ').trim()
+}

@@ -144,8 +144,9 @@ describe('a page that cannot be loaded', () => {
   })
 
   it('of an app that is not ours is not found', async () => {
-    stubApi({ ...signedIn, 'GET /apps/1/keys': refusal(404, 'not_found', 'Nothing is here.') })
+    const calls = stubApi(signedIn)
     renderApp('/apps/1/keys')
     await screen.findByRole('heading', { name: 'Nothing at this address' })
+    expect(calls).toEqual(['GET /session'])
   })
 })

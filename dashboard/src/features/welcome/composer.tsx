@@ -48,7 +48,7 @@ export function Composer({ hello }: { hello: Hello }) {
             setText(event.target.value)
             setError(null)
           }}
-          className={cx(inputClass(Boolean(error)), 'font-mono text-xs')}
+          className={cx(inputClass(Boolean(error)), 'font-mono pointer-fine:text-xs')}
         />
         <Button type="submit" look="primary" busy={sending} className="h-9">
           {!sending && <SendHorizontal size={14} aria-hidden />}
