@@ -11,11 +11,13 @@ mod table;
 
 use std::ffi::OsString;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
 
 use crate::cli::{Cli, ServerCommand};
 use crate::failure::Failure;
+use crate::settings::SECRET_FLAGS;
 
 pub(crate) use check::check;
 pub(crate) use file::ConfigFile;
@@ -42,7 +44,7 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Cli, ParseError> {
 }
 
 fn layered(args: &[OsString]) -> Result<Layered, ParseError> {
-    let matches = Cli::command().try_get_matches_from(args).map_err(ParseError::Clap)?;
+    let matches = Cli::command().try_get_matches_from(args).map_err(without_secret)?;
     let Some((server, file)) = file_of(&matches).map_err(ParseError::File)? else {
         return Ok(Layered { matches, file: None });
     };
@@ -51,8 +53,18 @@ fn layered(args: &[OsString]) -> Result<Layered, ParseError> {
         return Err(ParseError::File(Failure::usage(problems.join("\n"))));
     }
     let command = with_defaults(Cli::command(), server, &file);
-    let matches = command.try_get_matches_from(args).map_err(ParseError::Clap)?;
+    let matches = command.try_get_matches_from(args).map_err(without_secret)?;
     Ok(Layered { matches, file: Some(file) })
+}
+
+/// clap's sentence repeats the value it refuses.
+fn without_secret(mut error: clap::Error) -> ParseError {
+    let argument = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+    let flag = argument.split_whitespace().next().unwrap_or_default();
+    if SECRET_FLAGS.contains(&flag) && error.get(ContextKind::InvalidValue).is_some() {
+        error.insert(ContextKind::InvalidValue, ContextValue::String(redact::HIDDEN.to_owned()));
+    }
+    ParseError::Clap(error)
 }
 
 /// The file of a server command, read.

@@ -19,6 +19,9 @@ use crate::logging::LogFormat;
 /// Their values are never printed; see [`crate::config::redact`].
 pub(crate) const SECRET: [&str; 4] = ["database_url", "redis_url", "keyring", "seed_app"];
 
+/// With those of the commands that are no servers.
+pub(crate) const SECRET_FLAGS: [&str; 6] = ["--database-url", "--redis-url", "--keyring", "--seed-app", "--key", "--token"];
+
 #[derive(Debug, Args)]
 pub(crate) struct DevArgs {
     #[command(flatten)]

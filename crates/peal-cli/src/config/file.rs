@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 
-use super::table;
+use super::{ParseError, table, without_secret};
 use crate::cli::{Cli, ServerCommand};
 use crate::failure::Failure;
 
@@ -70,10 +70,7 @@ pub(super) fn value_problem(server: ServerCommand, setting: &table::Setting, val
     let flags = values.iter().map(|value| format!("{}={value}", setting.flag));
     let args = ["peal".to_owned(), server.name().to_owned()].into_iter().chain(flags);
     let refused = command.try_get_matches_from(args).err()?;
-    // A secret's parser says what is wrong with it, but clap's sentence repeats the value.
-    if setting.secret {
-        return Some(format!("{} is not valid: it must be {}", setting.key, "of the form that `peal dev --help` shows"));
-    }
+    let ParseError::Clap(refused) = without_secret(refused) else { return None };
     let text = refused.to_string();
     let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
     Some(format!("{}: {first}", setting.key))

@@ -40,7 +40,10 @@ fn print_and_check_show_no_secret() {
     assert!(printed.stdout.contains("postgres://peal:***@db/peal") && !printed.stdout.contains("hunter2"), "{printed:?}");
     let checked = said(command(&["config", "check"]).env("PEAL_SEED_APP", "x:k:hunter2"));
     assert_eq!(checked.code, Some(2), "{checked:?}");
-    assert!(!checked.stderr.contains("hunter2"), "{checked:?}");
+    assert!(checked.stderr.contains("decimal digits") && !checked.stderr.contains("hunter2"), "{checked:?}");
+    for refused in [run(&["dev", "--seed-app", "x:k:hunter2"]), run(&["publish", "hello", "1", "--key", "bad id:hunter2"])] {
+        assert!(refused.code == Some(2) && refused.stderr.contains("***") && !refused.stderr.contains("hunter2"), "{refused:?}");
+    }
 }
 
 #[test]

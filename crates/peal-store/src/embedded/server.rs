@@ -72,6 +72,7 @@ impl Server {
 /// Starts the server of a cluster that has none, and waits until it answers.
 pub(super) fn start(place: &Place, binaries: &Binaries, options: &EmbeddedOptions) -> Result<Server, EmbeddedError> {
     let deadline = Instant::now() + options.start_timeout;
+    remove_stale_socket(place);
     loop {
         let mut server = Server::Child(spawn(place, binaries)?);
         let ready = wait_until(deadline.saturating_duration_since(Instant::now()), || is_ready(place, server.pid()) || !server.is_alive());
@@ -95,8 +96,7 @@ pub(super) fn start(place: &Place, binaries: &Binaries, options: &EmbeddedOption
 pub(super) fn adopt(place: &Place) -> Result<Option<Server>, EmbeddedError> {
     let pid_file = place.cluster_dir().join("postmaster.pid");
     let Ok(text) = fs::read_to_string(&pid_file) else { return Ok(None) };
-    let left = text.lines().next().and_then(|line| line.trim().parse().ok()).and_then(Pid::from_raw);
-    let Some(pid) = left.filter(|pid| is_server_of(*pid, &place.cluster_dir())) else {
+    let Some(pid) = first_pid(&text).filter(|pid| is_server_of(*pid, &place.cluster_dir())) else {
         match fs::remove_file(&pid_file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(EmbeddedError::file("remove", &pid_file)(error)),
             _ => return Ok(None),
@@ -113,6 +113,21 @@ pub(super) fn adopt(place: &Place) -> Result<Option<Server>, EmbeddedError> {
         return Err(EmbeddedError::Unstoppable { pid: server.pid() });
     }
     Ok(None)
+}
+
+fn first_pid(text: &str) -> Option<Pid> {
+    text.lines().next().and_then(|line| line.trim().parse().ok()).and_then(Pid::from_raw)
+}
+
+/// Postgres believes a lock file as long as its process exists, also as one that nobody waited for, or as a number given anew.
+fn remove_stale_socket(place: &Place) {
+    let mut lock = place.socket_file().into_os_string();
+    lock.push(".lock");
+    let Ok(text) = fs::read_to_string(&lock) else { return };
+    if first_pid(&text).is_none_or(|pid| !is_server_of(pid, &place.cluster_dir())) {
+        fs::remove_file(&lock).ok();
+        fs::remove_file(place.socket_file()).ok();
+    }
 }
 
 fn spawn(place: &Place, binaries: &Binaries) -> Result<Child, EmbeddedError> {

@@ -85,8 +85,11 @@ fn a_pid_file_of_another_process_is_stale() {
     let data = Data(tempfile::tempdir().unwrap());
     let first = EmbeddedPostgres::start(&options(data.0.path())).unwrap();
     let pid_file = first.place.cluster_dir().join("postmaster.pid");
+    let socket_lock = first.place.socket_dir().join(".s.PGSQL.5432.lock");
     first.stop();
-    fs::write(&pid_file, format!("{}\n/elsewhere\n", std::process::id())).unwrap();
+    let of_another = format!("{}\n/elsewhere\n", std::process::id());
+    fs::write(&pid_file, &of_another).unwrap();
+    fs::write(&socket_lock, &of_another).unwrap();
     assert_eq!(EmbeddedPostgres::start(&options(data.0.path())).unwrap().origin(), Origin::Started);
 }
 
