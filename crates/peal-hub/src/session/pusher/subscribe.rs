@@ -38,13 +38,14 @@ impl Hub {
         self.subscriber_add(slot, index, Join::new(want, Replier::Pusher));
         if let Some(Identity { user_id, user_info }) = member {
             let presence = Topic::presence(app.id, channel);
-            self.watch_begin(slot, index, &presence, Some(Arc::clone(&user_id)));
             let users_max = Some(app.limits.presence_members);
-            let entering = Entering { user: user_id, data: user_info, users_max, reply: None };
+            let entering = Entering { user: Arc::clone(&user_id), data: user_info, users_max, reply: None };
+            // First, so that the answer waits for it even where the members are known already.
             if let Err(refusal) = self.member_enter(slot, &presence, Some(index), entering) {
                 self.unsubscribe(slot, index);
                 return Err(refusal);
             }
+            self.watch_begin(slot, index, &presence, Some(user_id));
         }
         self.advance(slot, index);
         Ok(())

@@ -287,6 +287,10 @@ impl Native {
     }
 
     fn refused(&mut self, asked: Asked, error: &Value, ctx: &Ctx<'_>) -> Result<(), String> {
+        if matches!(asked, Asked::Again { .. }) && error["name"] == "not_subscribed" {
+            // The unsubscribe overtook it, since it waited for the members.
+            return Ok(());
+        }
         if ctx.is_calm() {
             return Err("refused although nothing was wrong".into());
         }
