@@ -19,8 +19,10 @@ pub struct Limits {
     pub presence_members: u32,
     /// Bytes of a member's data.
     pub presence_data_bytes: u32,
-    /// Client events and native publishes per second and connection.
-    pub client_publishes_per_second: u32,
+    /// Pusher client events per second and connection.
+    pub client_events_per_second: u32,
+    /// Native publishes and presence changes per second and connection.
+    pub client_publishes_per_second: Option<u32>,
 }
 
 impl Default for Limits {
@@ -33,7 +35,8 @@ impl Default for Limits {
             channels_per_connection: 200,
             presence_members: 100,
             presence_data_bytes: 1_024,
-            client_publishes_per_second: 10,
+            client_events_per_second: 10,
+            client_publishes_per_second: Some(50),
         }
     }
 }

@@ -53,7 +53,7 @@ fn an_ephemeral_message_has_no_position_and_is_not_kept() {
 fn size_and_rate_are_limited_and_say_the_limit() {
     let mut app = app();
     app.limits.message_bytes = 10;
-    app.limits.client_publishes_per_second = 2;
+    app.limits.client_publishes_per_second = Some(2);
     let mut rig = Rig::with(Default::default(), app);
     let ada = rig.native("ada");
     let publish = |data: &str| json!({"publish": {"channel": "room", "data": data}});

@@ -36,7 +36,7 @@ pub(crate) fn directory() -> Arc<Directory> {
             environment: Environment::Development,
             paused: false,
             features: Features::default(),
-            limits: Limits { client_publishes_per_second: 1_000_000, ..Limits::default() },
+            limits: Limits { client_events_per_second: 1_000_000, client_publishes_per_second: None, ..Limits::default() },
             keys: vec![key],
             rules: Rules { ordered: Vec::new(), default: RuleSettings::development() },
             revocations: peal_core::app::Revocations::default(),

@@ -23,7 +23,7 @@ impl Hub {
         let user = token.client_id.clone().ok_or(ErrorCode::NoClientId)?;
         let data = data.or_else(|| token.info.clone());
         check_member_size(&app, data.as_deref())?;
-        self.native_take(slot, app.limits.client_publishes_per_second)?;
+        self.native_take(slot, app.limits.client_publishes_per_second.unwrap_or(u32::MAX))?;
         let entering = Entering { user, data, users_max: None, reply: Some(id) };
         self.member_enter(slot, &Topic::presence(app.id, channel), None, entering)
     }

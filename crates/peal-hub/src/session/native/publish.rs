@@ -19,7 +19,7 @@ impl Hub {
         if size > limit {
             return Err(Refusal::of(ErrorCode::MessageTooLarge).with_limit(limit as u64, size as u64));
         }
-        self.native_take(slot, app.limits.client_publishes_per_second)?;
+        self.native_take(slot, app.limits.client_publishes_per_second.unwrap_or(u32::MAX))?;
         let idempotent = message_id.is_some();
         let message_id = match message_id {
             Some(given) => given,

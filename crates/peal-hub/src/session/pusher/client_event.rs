@@ -27,7 +27,7 @@ impl Hub {
         if size > limit {
             return Err(Refusal::of(ErrorCode::MessageTooLarge).with_limit(limit as u64, size as u64));
         }
-        self.take_client_event(slot, app.limits.client_publishes_per_second)?;
+        self.take_client_event(slot, app.limits.client_events_per_second)?;
         let client_id = self.member_user(slot, &Topic::presence(app.id, channel.clone()));
         let draft = Draft {
             id: self.message_id()?,
