@@ -93,15 +93,18 @@ export class PresenceSet implements Presence {
     };
     const refused = (error: PealError) => {
       if (self !== this.#self) return rejectAll(waiters, error);
+      this.#awaitingSelf.unshift(...waiters);
       // The connection broke: `disconnected` has made the wish unsent again.
-      if (this.#unsent) return void this.#awaitingSelf.unshift(...waiters);
+      if (this.#unsent) return;
       this.#present = false;
-      if (waiters.length || !error.retryable) this.#self = undefined;
-      if (waiters.length) return rejectAll(waiters, error);
-      this.#host.error(error);
-      if (!this.#self) return;
+      if (!error.retryable) {
+        if (!waiters.length) this.#host.error(error);
+        return this.#forget(error);
+      }
+      if (!this.#failures) this.#host.error(error);
       this.#unsent = true;
-      const wait = error.retryAfter ?? 500 + backoff(this.#failures++);
+      const wait = error.retryAfter ?? 500 + backoff(this.#failures);
+      this.#failures++;
       this.#timer = setTimeout(() => this.express(), wait);
     };
     const body = { channel: this.#host.name, data: self.data };

@@ -4,9 +4,14 @@
  * A request that finds no connection waits, in order and at most `max` of them. When the connection breaks, a repeatable
  * request (a publish, which carries a message id) goes back to the head of the queue and every other one that was sent is
  * rejected with a retryable error, because nobody can know whether it took effect.
+ *
+ * On a new connection the repeatable ones are sent one after the other, each after the answer to the one before: a burst would
+ * run into the server's rate limit, and what is sent after a refused one would overtake it. A refusal that says when to try
+ * again is obeyed. Publishes that are asked for meanwhile queue up behind them.
  */
 import { encode, type Ok, requestFrame } from './codec.js';
 import { type PealError, queueFull, unconfirmed } from './errors.js';
+import type { Timer } from './token.js';
 
 /** The server forgets message ids after two minutes; a repeat must arrive earlier. */
 export const REPEAT_WITHIN_MS = 110_000;
@@ -33,6 +38,9 @@ export class Requests {
   readonly #write: (frame: string) => void;
   readonly #sent = new Map<number, Request>();
   #waiting: Request[] = [];
+  /** Which of those that waited is on its way. */
+  #draining: Request | undefined;
+  #timer: Timer;
 
   constructor(max: number, write: (frame: string) => void) {
     this.#max = max;
@@ -45,8 +53,9 @@ export class Requests {
    */
   call(operation: string, body: object, resolve: Resolve, reject: Reject, repeatable = false): void {
     const request: Request = { operation, body: encode(body), repeatable, resolve, reject };
+    const queued = repeatable && (this.#waiting.length || this.#draining);
     if (this.ended) reject(this.ended);
-    else if (this.#connected) this.#send(request);
+    else if (this.#connected && !queued) this.#send(request);
     else if (this.#waiting.length < this.#max) this.#waiting.push(request);
     else reject(queueFull(this.#max));
   }
@@ -63,8 +72,18 @@ export class Requests {
   reply(id: number, ok: Ok | undefined, error: PealError | undefined): void {
     const request = this.#sent.get(id);
     this.#sent.delete(id);
-    if (error) request?.reject(error);
-    else request?.resolve(ok ?? {});
+    if (!request) return;
+    const drained = request === this.#draining;
+    if (drained) this.#draining = undefined;
+    if (drained && error?.retryAfter !== undefined) {
+      delete request.sentAt;
+      this.#waiting.unshift(request);
+      this.#timer = setTimeout(() => this.#drain(), error.retryAfter);
+      return;
+    }
+    if (error) request.reject(error);
+    else request.resolve(ok ?? {});
+    if (drained) this.#drain();
   }
 
   /** A connection has begun: what is asked from here on is sent, before what waits. */
@@ -72,20 +91,21 @@ export class Requests {
     this.#connected = true;
   }
 
-  /** Sends what waits, but not what may have been published already so long ago that the server has forgotten its id. */
+  /** Sends what waits. */
   flush(): void {
-    const tooLate = performance.now() - REPEAT_WITHIN_MS;
-    for (const request of this.#waiting.splice(0)) {
-      if (request.sentAt !== undefined && request.sentAt < tooLate) request.reject(unconfirmed());
-      else this.#send(request);
-    }
+    const waiting = this.#waiting;
+    this.#waiting = waiting.filter((request) => request.repeatable);
+    for (const request of waiting) if (!request.repeatable) this.#send(request);
+    this.#drain();
   }
 
   lost(error: PealError): void {
     this.#connected = false;
+    this.#draining = undefined;
+    clearTimeout(this.#timer);
     const sent = [...this.#sent.values()];
     this.#sent.clear();
-    this.#waiting = [...sent.filter((request) => request.repeatable), ...this.#waiting];
+    this.#waiting.unshift(...sent.filter((request) => request.repeatable));
     for (const request of sent) if (!request.repeatable) request.reject(error);
   }
 
@@ -94,6 +114,18 @@ export class Requests {
     this.ended = error;
     this.lost(error);
     for (const request of this.#waiting.splice(0)) request.reject(error);
+  }
+
+  /** Sends the next one that waits, but not what may have been published so long ago that the server has forgotten its id. */
+  #drain(): void {
+    const request = this.#waiting.shift();
+    if (request?.sentAt !== undefined && request.sentAt < performance.now() - REPEAT_WITHIN_MS) {
+      request.reject(unconfirmed());
+      this.#drain();
+    } else if (request) {
+      this.#draining = request;
+      this.#send(request);
+    }
   }
 
   #send(request: Request): void {

@@ -116,7 +116,8 @@ export interface PublishOptions {
   ephemeral?: boolean;
   /**
    * Wait for a connection when there is none, and repeat when it breaks before the answer. Without it the publish is
-   * refused with `connection_lost` instead. Default true, but false for ephemeral messages, which are stale by then.
+   * refused with `connection_lost` instead. What waited is sent no faster than the server allows, in order. Default true,
+   * but false for ephemeral messages, which are stale by then.
    */
   queue?: boolean;
 }

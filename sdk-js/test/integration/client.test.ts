@@ -193,7 +193,8 @@ describe('a connection that breaks', () => {
     const publishing: Promise<unknown>[] = [];
     for (const n of numbers(1, 50)) {
       publishing.push(client.channel(name).publish('e', n));
-      if (n % 20 === 0) {
+      // Within the ten a second that a connection may publish.
+      if (n % 8 === 0) {
         await wire.cut();
         await wire.mend();
         client.reconnect();

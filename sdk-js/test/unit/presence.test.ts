@@ -194,6 +194,22 @@ describe('being present', () => {
     expect(server.requests('presence.enter')).toHaveLength(1);
   });
 
+  it('waits when the server is busy, and says so once', async () => {
+    const { server, peal, errors } = await rig();
+    server.on['presence.enter'] = () => ({
+      error: refusal(42900, 'rate_limited', { retryable: true, retry_after: 100 }),
+    });
+    const entering = peal.channel('room').presence.enter(1);
+    await pass(350);
+    expect(server.requests('presence.enter')).toHaveLength(4);
+    expect(errors).toEqual(['rate_limited']);
+    server.on = {};
+    await pass(100);
+    await entering;
+    await pass(60_000);
+    expect(server.requests('presence.enter')).toHaveLength(5);
+  });
+
   it('tries again when a reconnect finds the server busy', async () => {
     const { server, peal, errors } = await rig();
     await peal.channel('room').presence.enter(1);

@@ -110,6 +110,70 @@ describe('publishing', () => {
     expect(operations).toEqual(['connect', 'subscribe', 'publish', 'publish', 'publish']);
   });
 
+  it('of what waited goes one after the other, and waits as long as a refusal says, in order', async () => {
+    const server = new FakeServer();
+    server.refusing = true;
+    const { peal } = await rig({}, server);
+    const room = peal.channel('a');
+    const all = [1, 2, 3, 4].map((n) => room.publish('e', n));
+    let allowance = 2;
+    const open: (() => void)[] = [];
+    server.on.publish = ({ socket, id, body }) => {
+      open.push(() => {
+        if (allowance-- > 0)
+          socket.push({ id, ok: { id: body.id, position: server.keep('a', body.data).position } });
+        else
+          socket.push({ id, error: refusal(42900, 'rate_limited', { retryable: true, retry_after: 100 }) });
+      });
+      return undefined;
+    };
+    const answer = async () => {
+      for (const reply of open.splice(0)) reply();
+      await settle();
+    };
+    server.refusing = false;
+    await pass(2_000);
+    const sent = () => server.requests('publish').map(({ data }) => data);
+    expect(sent()).toEqual([1]);
+    await answer();
+    all.push(room.publish('e', 5));
+    await answer();
+    expect(sent()).toEqual([1, 2, 3]);
+    await answer();
+    await pass(99);
+    expect(sent()).toEqual([1, 2, 3]);
+    allowance = 10;
+    await pass(1);
+    for (let round = 0; round < 3; round++) await answer();
+    await Promise.all(all);
+    expect(sent()).toEqual([1, 2, 3, 3, 4, 5]);
+    expect(server.kept.get('a')?.map(({ data }) => data)).toEqual([1, 2, 3, 4, 5]);
+    // With nothing waiting, publishes go out at once, and a refusal is for the caller.
+    allowance = 1;
+    const burst = [refusalOf(room.publish('e', 6)), refusalOf(room.publish('e', 7))];
+    await settle();
+    await answer();
+    expect(await Promise.all(burst)).toEqual(['resolved', 'rate_limited']);
+  });
+
+  it('that waits for a refusal to pass survives another break, and the end of the client', async () => {
+    const server = new FakeServer();
+    server.refusing = true;
+    const { peal } = await rig({}, server);
+    server.on.publish = () => ({
+      error: refusal(42900, 'rate_limited', { retryable: true, retry_after: 60_000 }),
+    });
+    const publishing = [1, 2].map((n) => refusalOf(peal.channel('a').publish('e', n)));
+    server.refusing = false;
+    await pass(2_000);
+    server.socket.drop(1006);
+    await pass(3_000);
+    expect(server.requests('publish').map(({ data }) => data)).toEqual([1, 1]);
+    await peal.close();
+    expect(vi.getTimerCount()).toBe(0);
+    expect(await Promise.all(publishing)).toEqual(['closed', 'closed']);
+  });
+
   it('is not repeated when the server may have forgotten its id', async () => {
     const { server, peal } = await rig();
     server.on.publish = () => undefined;
