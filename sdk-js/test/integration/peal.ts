@@ -36,12 +36,13 @@ export class Running {
     private readonly folder: string,
   ) {}
 
-  static async start(): Promise<Running> {
+  /** `ports` of edge, API and admin; free ones by default. */
+  static async start(ports?: readonly number[]): Promise<Running> {
     if (!existsSync(BINARY))
       throw new Error(`${BINARY} is missing: build it with cargo build -p peal-cli, or set PEAL_BIN`);
     const folder = await mkdtemp(join(tmpdir(), 'peal-sdk-'));
     const readyFile = join(folder, 'ready.json');
-    const [edge, api, admin] = await freePorts(3);
+    const [edge, api, admin] = ports ?? (await freePorts(3));
     const child = spawn(
       BINARY,
       [
@@ -90,7 +91,9 @@ export class Running {
     for (const wire of this.#wires.splice(0)) await wire.cut();
   }
 
-  async stop(): Promise<void> {
+  /** `survivor` stays open and sees the server go. */
+  async stop(survivor?: Peal): Promise<void> {
+    if (survivor) this.#clients.splice(this.#clients.indexOf(survivor), 1);
     await this.finish();
     const gone = new Promise((resolve) => this.child.once('exit', resolve));
     if (this.child.exitCode === null && this.child.kill('SIGTERM')) await gone;
@@ -174,7 +177,7 @@ async function readyWhen(file: string, child: ChildProcess): Promise<Ready> {
   }
 }
 
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const listeners = await Promise.all(
     Array.from(
       { length: count },
