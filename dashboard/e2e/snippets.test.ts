@@ -8,7 +8,8 @@ import { copySnippet, latencyOf, messages, signUp } from './support/walk'
 
 const dashboardUrl = inject('dashboardUrl')
 const edgeUrl = inject('edgeUrl')
-const hasPython = await run('python3', ['--version']).then(
+/** Debian has Python without these two unless python3-venv is installed. */
+const hasPython = await run('python3', ['-c', 'import ensurepip, venv']).then(
   () => true,
   () => false,
 )

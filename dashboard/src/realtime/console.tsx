@@ -8,11 +8,13 @@ import { createContext, type ReactNode, use, useEffect, useMemo, useState } from
 import { api } from '#/api/client'
 import { asProblem } from '#/api/problem'
 import { sessionQuery } from '#/api/queries'
+import { reasonOf } from './reason'
 
 /** Where the connection stands, as far as a page cares. `live` is said only while messages can really arrive. */
 export type Link =
   | { status: 'connecting' }
   | { status: 'live' }
+  /** `retryAt` is past while an attempt is under way. */
   | { status: 'offline'; reason: string; retryAt: number }
   | { status: 'refused'; reason: string }
 
@@ -49,7 +51,7 @@ export function ConsoleProvider({ app, edgeUrl, children }: { app: string; edgeU
       }
     }
     const opened = connect({ url: edgeUrl, getToken })
-    const report = () => setLink(linkOf(opened, Date.now()))
+    const report = () => setLink((before) => linkOf(opened, before, edgeUrl))
     const stops = [
       opened.on('state', report),
       // Refusals that a page can show arrive through the calls that caused them; this keeps them out of the browser's console.
@@ -68,16 +70,18 @@ export function ConsoleProvider({ app, edgeUrl, children }: { app: string; edgeU
   return <ConsoleContext value={value}>{children}</ConsoleContext>
 }
 
-function linkOf(peal: Peal, now: number): Link {
+/** An attempt that follows a failed one is still `offline`: the page would otherwise change its mind at every attempt. */
+function linkOf(peal: Peal, before: Link, edgeUrl: string): Link {
   const state = peal.state
   switch (state.name) {
     case 'connected':
       return { status: 'live' }
     case 'waiting':
-      return { status: 'offline', reason: state.error.message, retryAt: now + state.retryIn }
+      return { status: 'offline', reason: reasonOf(state.error, edgeUrl), retryAt: Date.now() + state.retryIn }
     case 'failed':
-      return { status: 'refused', reason: state.error.message }
+      return { status: 'refused', reason: reasonOf(state.error, edgeUrl) }
     case 'connecting':
+      return before.status === 'offline' ? { ...before, retryAt: 0 } : { status: 'connecting' }
     case 'closed':
       return { status: 'connecting' }
   }
