@@ -86,5 +86,5 @@ sdk-js/dist/peal.js: sdk-js/node_modules/.package-lock.json $(SDK_SOURCES)
 
 dashboard/dist/index.html: dashboard/node_modules/.package-lock.json $(DASHBOARD_SOURCES)
 	@echo "Building the dashboard"
-	@cd dashboard && npm run --silent build
+	@cd dashboard && npm run --silent build -- --logLevel warn
 	@touch $@

@@ -38,7 +38,9 @@ pub(crate) fn edge(args: EdgeArgs) -> Result<(), Failure> {
         let edge = start_edge(edge_config(&args.edge, connections, Duration::from_millis(500)), store.clone(), 0).await?;
         let stop = watch::Sender::new(false);
         let admin = tokio::spawn(serve_admin(admin, peal_edge::admin_router(&edge), stop.subscribe()));
-        tracing::info!(addrs = ?edge.local_addrs(), "the edge listens");
+        for addr in edge.local_addrs() {
+            tracing::info!(%addr, "the edge listens");
+        }
         let signal = signals.next().await;
         tracing::info!(signal, "stopping");
         signals.unless_again(edge.shutdown()).await;
@@ -54,14 +56,15 @@ pub(crate) fn api(args: ApiArgs) -> Result<(), Failure> {
     runtime()?.block_on(async {
         let mut signals = StopSignals::listen()?;
         let listener = listen::bind(args.api.api_addr, "--api-addr")?;
+        let addr = listener.local_addr().map_err(|error| Failure::because("cannot listen", &error))?;
         let store = connect(&args.database, required_keyring(&args.database)?).await?;
         store.migrate().await.map_err(|error| Failure::because("cannot migrate the database", &error))?;
-        let public_url = args.api.public_url.clone().unwrap_or_else(|| listen::url_of(args.api.api_addr));
+        let public_url = args.api.public_url.clone().unwrap_or_else(|| listen::url_of(addr));
         let edge_url = args.api.edge_url.clone().unwrap_or_else(|| "http://127.0.0.1:7100".to_owned());
         let config = api_config(&args.api, public_url, edge_url);
         let stop = watch::Sender::new(false);
         let served = tokio::spawn(peal_api::serve(listener, config, store.clone(), stopped(stop.subscribe())));
-        tracing::info!(addr = %args.api.api_addr, "the API listens");
+        tracing::info!(%addr, "the API listens");
         let signal = signals.next().await;
         tracing::info!(signal, "stopping");
         stop.send_replace(true);

@@ -9,7 +9,8 @@ use crate::failure::Failure;
 pub(crate) struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
-    hang_up: Signal,
+    /// `None` under `nohup`, which asks for going on when the terminal goes.
+    hang_up: Option<Signal>,
 }
 
 impl StopSignals {
@@ -18,16 +19,22 @@ impl StopSignals {
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
-            hang_up: listen(SignalKind::hangup())?,
+            hang_up: if hang_up_is_ignored() { None } else { Some(listen(SignalKind::hangup())?) },
         })
     }
 
     /// The next request to stop. Cancellation-safe: a signal that arrives while nobody waits is kept.
     pub(crate) async fn next(&mut self) -> &'static str {
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
-            _ = self.hang_up.recv() => "SIGHUP",
+            _ = hang_up => "SIGHUP",
         }
     }
 
@@ -41,4 +48,11 @@ impl StopSignals {
             }
         }
     }
+}
+
+/// Whether whoever started us chose so. Where the kernel does not tell, nobody did.
+fn hang_up_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 != 0)
 }

@@ -1,6 +1,7 @@
 //! Promises of the binary, each tested with the real one, a real Postgres and real signals. A file per promise:
-//! `ready`, `restart`, `beside`, `stop`, `user`, `config`, `refusal`, `messages`. What needs no process is tested beside the code.
+//! `ready`, `restart`, `beside`, `stop`, `user`, `apart`, `config`, `refusal`, `messages`. What needs no process is tested beside the code.
 
+mod apart;
 mod beside;
 mod config;
 mod http;

@@ -1,6 +1,8 @@
 //! Ctrl-C stops all that was started, and an ephemeral server leaves nothing.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 
 use rustix::process::Signal;
 
@@ -61,4 +63,45 @@ fn it_ends_when_its_postgres_does() {
     crate::peal::send(home.postmaster().unwrap(), Signal::INT);
     assert_eq!(peal.wait().code(), Some(1));
     assert!(peal.stderr().contains("the private Postgres has ended"), "{}", peal.stderr());
+}
+
+/// A client that stays for as long as it may.
+#[test]
+fn a_second_signal_does_not_wait_for_connections() {
+    let home = Home::new();
+    let mut peal = Peal::start(&home, &["--drain-ms", "600000"]);
+    let postmaster = home.postmaster().unwrap();
+    let mut client = TcpStream::connect(peal.address("edge_url")).unwrap();
+    let upgrade = "GET /v1/connect HTTP/1.1\r\nHost: peal\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    client.write_all(upgrade.as_bytes()).unwrap();
+    let mut first = [0; 12];
+    client.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 101");
+
+    peal.signal(Signal::INT);
+    until("the stop has begun", || peal.stderr().contains("stopping"));
+    peal.signal(Signal::INT);
+    assert_eq!(peal.wait().code(), Some(130), "{}", peal.stderr());
+    assert!(!is_alive(postmaster), "Postgres is stopped all the same");
+}
+
+#[test]
+fn under_nohup_it_outlives_its_terminal() {
+    let home = Home::new();
+    let mut command = std::process::Command::new("nohup");
+    command.arg(crate::peal::binary()).args([
+        "dev",
+        "--edge-addr",
+        "127.0.0.1:0",
+        "--api-addr",
+        "127.0.0.1:0",
+        "--admin-addr",
+        "127.0.0.1:0",
+    ]);
+    let peal = Peal::spawn(&home, &mut command).wait_ready();
+    let status = fs::read_to_string(format!("/proc/{}/status", peal.pid())).unwrap();
+    let mask = |name: &str| u64::from_str_radix(status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim(), 16).unwrap();
+    assert_eq!((mask("SigIgn:") & 1, mask("SigCgt:") & 1), (1, 0), "SIGHUP is no longer ignored");
+    assert!(peal.stop().success());
 }
