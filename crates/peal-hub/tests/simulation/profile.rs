@@ -45,7 +45,7 @@ impl Profile {
             busy_ms: rng.between(5_000, 40_000),
             publish_every_ms: *rng.pick(&[30, 150, 800]),
             act_every_ms: *rng.pick(&[150, 500, 1_500]),
-            kept_max: if calm { 1_000 } else { *rng.pick(&[3, 10, 40, 1_000]) },
+            kept_max: if calm { 1_000_000 } else { *rng.pick(&[3, 10, 40, 1_000]) },
             drop: faulty(*rng.pick(&[0, 20, if harsh { 300 } else { 80 }])),
             duplicate: faulty(*rng.pick(&[0, 30, 200])),
             fail: faulty(*rng.pick(&[0, 30, if harsh { 400 } else { 100 }])),
@@ -58,6 +58,9 @@ impl Profile {
                 page_count: *rng.pick(&[2, 5, 100]),
                 held_count: *rng.pick(&[4, 1_024]),
                 queue_soft_bytes: if calm { 256 * 1024 } else { *rng.pick(&[500, 2_000, 256 * 1024]) },
+                // So that the time for healing is enough to find half-open connections.
+                pusher_activity_timeout_s: 20,
+                pusher_pong_timeout_ms: 5_000,
                 ..HubConfig::default()
             },
         }

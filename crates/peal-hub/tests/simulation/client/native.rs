@@ -116,6 +116,14 @@ impl Native {
             (0..=4, Held::Off) => self.subscribe(channel, false, ctx, out),
             (0, Held::On) => {
                 self.channels[channel].held = Held::Leaving;
+                // Leaves presence at once, whatever is answered later to what was asked before.
+                for asked in self
+                    .asked
+                    .values_mut()
+                    .filter(|asked| matches!(asked, Asked::Enter { channel: at } | Asked::Leave { channel: at } if *at == channel))
+                {
+                    *asked = Asked::Ping;
+                }
                 self.ask("unsubscribe", &named(ctx, channel, ""), Asked::Unsubscribe { channel }, out);
             }
             (1, Held::On) => {
