@@ -4,16 +4,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { refusal, renderApp, SESSION, stubApi } from '#/test-app'
 import { rememberSignedIn } from './signed-in-hint'
 
-// The connection belongs to the browser walk; here nothing may open a socket.
-vi.mock('@peal/client', () => ({
-  connect: () => ({
-    state: { name: 'connecting' },
-    on: () => () => {},
-    channel: () => idleChannel,
-    close: async () => {},
-  }),
-}))
-const idleChannel = { on: () => () => {}, subscribe: () => new Promise(() => {}), unsubscribe: async () => {} }
+vi.mock('@peal/client', () => import('#/test-idle-client'))
 
 const signInRequired = refusal(401, 'sign_in_required', 'Sign in first.')
 const signedIn = { 'GET /session': { body: SESSION }, 'GET /apps/123456789/keys': { body: { items: [] } } }
