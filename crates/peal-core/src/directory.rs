@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::error::{ErrorCode, Refusal};
+use crate::gate::Gate;
 use crate::id::{AppId, KeyId};
 use crate::key::Key;
 
@@ -16,13 +17,14 @@ pub struct Directory {
     pub fresh: bool,
     apps: HashMap<AppId, Arc<App>>,
     keys: HashMap<KeyId, AppId>,
+    gates: HashMap<AppId, Arc<Gate>>,
 }
 
 impl Directory {
     /// The next snapshot: `changed` replace what was there under their ids, `removed` are gone.
     #[must_use]
     pub fn updated(&self, version: i64, changed: Vec<App>, removed: &[AppId]) -> Self {
-        let mut next = Self { version, fresh: true, apps: self.apps.clone(), keys: self.keys.clone() };
+        let mut next = Self { version, fresh: true, apps: self.apps.clone(), keys: self.keys.clone(), gates: self.gates.clone() };
         for id in removed.iter().copied().chain(changed.iter().map(|app| app.id)) {
             if let Some(old) = next.apps.remove(&id) {
                 for key in &old.keys {
@@ -30,7 +32,11 @@ impl Directory {
                 }
             }
         }
+        for id in removed {
+            next.gates.remove(id);
+        }
         for app in changed {
+            next.gates.entry(app.id).or_default();
             next.keys.extend(app.keys.iter().map(|key| (key.id.clone(), app.id)));
             next.apps.insert(app.id, Arc::new(app));
         }
@@ -46,6 +52,12 @@ impl Directory {
     #[must_use]
     pub fn app(&self, id: AppId) -> Option<&Arc<App>> {
         self.apps.get(&id)
+    }
+
+    /// The shared limits of an app. All snapshots that follow from one another share them.
+    #[must_use]
+    pub fn gate(&self, id: AppId) -> Option<&Arc<Gate>> {
+        self.gates.get(&id)
     }
 
     #[must_use]

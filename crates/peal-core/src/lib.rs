@@ -9,6 +9,7 @@ pub mod channel;
 pub mod directory;
 pub mod error;
 pub mod exchange;
+pub mod gate;
 pub mod id;
 pub mod json;
 pub mod key;

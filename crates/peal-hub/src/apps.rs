@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use peal_core::{App, AppId, ChannelName, Retention, RuleSettings, Topic};
+use peal_core::gate::Gate;
+use peal_core::{App, AppId, ChannelName, Refusal, Retention, RuleSettings, Topic};
 
 use crate::hub::Hub;
 use crate::topic::Audience;
@@ -14,6 +15,8 @@ const CACHE_MS: u64 = 30 * 60 * 1_000;
 #[derive(Debug)]
 pub(crate) struct AppEntry {
     pub(crate) app: Arc<App>,
+    /// The app's limits, shared with the other cores.
+    pub(crate) gate: Arc<Gate>,
     /// Slots.
     pub(crate) connections: BTreeSet<u32>,
     /// Native client ids.
@@ -48,12 +51,23 @@ impl Hub {
         self.apps.get(&id).map(|entry| Arc::clone(&entry.app))
     }
 
+    /// Whether the app may have one more connection; counts it, so whoever gets `Ok` lets it join at once.
+    pub(crate) fn app_admit(&self, app: &App) -> Result<(), Refusal> {
+        self.directory.gate(app.id).map_or(Ok(()), |gate| gate.open(app.limits.connections))
+    }
+
+    /// Takes one message from what the app may send in a second.
+    pub(crate) fn app_take_message(&self, app: &App) -> Result<(), Refusal> {
+        self.directory.gate(app.id).map_or(Ok(()), |gate| gate.admit(self.now.mono_ms, app.limits.messages_per_second, 1))
+    }
+
     pub(crate) fn app_join(&mut self, slot: u32, app: &Arc<App>) {
         if let Some(connection) = self.connections.get_mut(slot) {
             connection.app = Some(app.id);
         }
         let entry = self.apps.entry(app.id).or_insert_with(|| AppEntry {
             app: Arc::clone(app),
+            gate: self.directory.gate(app.id).map(Arc::clone).unwrap_or_default(),
             connections: BTreeSet::new(),
             clients: BTreeMap::new(),
             users: BTreeMap::new(),
@@ -67,7 +81,9 @@ impl Hub {
 
     pub(crate) fn app_leave(&mut self, slot: u32, id: AppId) {
         let Some(entry) = self.apps.get_mut(&id) else { return };
-        entry.connections.remove(&slot);
+        if entry.connections.remove(&slot) {
+            entry.gate.close();
+        }
         if !entry.connections.is_empty() {
             return;
         }

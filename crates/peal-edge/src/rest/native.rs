@@ -7,12 +7,13 @@ use axum::extract::{Path, State};
 use http::Response;
 use peal_core::exchange::{HistoryQuery, Publish};
 use peal_core::{ChannelName, Draft, Operation, PublicationKind, Refusal, Topic};
+use peal_hub::retention;
 use peal_wire::native::rest::{
     PublishMessage, decode_history_query, decode_publish, encode_history, encode_published, encode_published_batch,
 };
 
 use super::auth::{self, Caller};
-use super::pusher::{broker_refusal, new_message_id, retention, rule_size};
+use super::pusher::{admit, broker_refusal, new_message_id, rule_size};
 use super::{Answer, Call, json, query_pairs, refused};
 use crate::node::SharedNode;
 
@@ -25,6 +26,7 @@ pub(crate) async fn publish(node: &SharedNode, channel: &str, call: &Call) -> An
     for message in &body.messages {
         rule_size(&caller.app, &channel, &message.message)?;
     }
+    admit(node, &caller, body.messages.len())?;
     let drafts = body.messages.into_iter().map(|message| draft(&caller, &channel, message)).collect();
     let results: Vec<_> = node.mux.publish(drafts).await.into_iter().map(|result| result.map_err(|error| broker_refusal(&error))).collect();
     if body.batch {
@@ -47,7 +49,11 @@ fn draft(caller: &Caller, channel: &ChannelName, message: PublishMessage) -> Pub
         client_event: false,
         kind: PublicationKind::Messages(vec![message]),
     };
-    Publish { topic: Topic::messages(caller.app.id, channel.clone()), draft, retention: retention(&caller.app, channel) }
+    Publish {
+        topic: Topic::messages(caller.app.id, channel.clone()),
+        draft,
+        retention: retention(caller.app.rules.resolve(channel), channel),
+    }
 }
 
 /// `GET /v1/channels/{channel}/messages`

@@ -3,13 +3,12 @@
 //! Order: signature, then the body as a whole, then what the key may do, then publish. So nothing of a bad batch is delivered.
 
 use peal_core::exchange::{BrokerError, Publish};
-use peal_core::{
-    App, ChannelName, ConnectionId, Draft, ErrorCode, Message, MessageId, Operation, PublicationKind, Refusal, Retention, Topic,
-};
+use peal_core::{App, ChannelName, ConnectionId, Draft, ErrorCode, Message, MessageId, Operation, PublicationKind, Refusal, Topic};
+use peal_hub::retention;
 use peal_wire::pusher::rest::{Attributes, EMPTY, Info, decode_batch, decode_events, encode_batch_answer, encode_trigger_answer};
 
 use super::auth::{self, Caller};
-use super::queries::{CACHE_TTL_MS, attributes};
+use super::queries::attributes;
 use super::{Answer, Call, json};
 use crate::node::SharedNode;
 
@@ -19,6 +18,7 @@ pub(crate) async fn events(node: &SharedNode, app: &str, call: &Call) -> Answer 
     for channel in &trigger.channels {
         require_publish(&caller, channel, &trigger.message)?;
     }
+    admit(node, &caller, trigger.channels.len())?;
     let info = trigger.info;
     let drafts = trigger.channels.iter().map(|channel| draft(&caller.app, channel, trigger.message.clone(), trigger.exclude)).collect();
     publish(node, drafts).await?;
@@ -38,6 +38,7 @@ pub(crate) async fn batch_events(node: &SharedNode, app: &str, call: &Call) -> A
     for event in &batch {
         require_publish(&caller, &event.channel, &event.message)?;
     }
+    admit(node, &caller, batch.len())?;
     let asked: Vec<(ChannelName, Info)> = batch.iter().map(|event| (event.channel.clone(), event.info)).collect();
     let drafts = batch.into_iter().map(|event| draft(&caller.app, &event.channel, event.message, event.exclude)).collect();
     publish(node, drafts).await?;
@@ -55,6 +56,13 @@ pub(crate) async fn batch_events(node: &SharedNode, app: &str, call: &Call) -> A
 fn require_publish(caller: &Caller, channel: &ChannelName, message: &Message) -> Result<(), Refusal> {
     caller.require(Operation::Publish, channel)?;
     rule_size(&caller.app, channel, message)
+}
+
+/// Takes messages from what the app may send in a second, all or none.
+pub(crate) fn admit(node: &SharedNode, caller: &Caller, count: usize) -> Result<(), Refusal> {
+    let directory = node.directory.current();
+    let limit = caller.app.limits.messages_per_second;
+    directory.gate(caller.app.id).map_or(Ok(()), |gate| gate.admit(node.now().mono_ms, limit, count as u32))
 }
 
 /// # Errors
@@ -80,13 +88,7 @@ fn draft(app: &App, channel: &ChannelName, message: Message, exclude: Option<Con
         client_event: false,
         kind: PublicationKind::Messages(vec![message]),
     };
-    Publish { topic: Topic::messages(app.id, channel.clone()), draft, retention: retention(app, channel) }
-}
-
-/// What the channel's rule keeps; a cache channel keeps its last event for half an hour.
-pub(crate) fn retention(app: &App, channel: &ChannelName) -> Retention {
-    let kept = app.rules.resolve(channel).retention();
-    if channel.kind().cache { Retention { ttl_ms: kept.ttl_ms.max(CACHE_TTL_MS), ..kept } } else { kept }
+    Publish { topic: Topic::messages(app.id, channel.clone()), draft, retention: retention(app.rules.resolve(channel), channel) }
 }
 
 async fn publish(node: &SharedNode, drafts: Vec<Publish>) -> Result<(), Refusal> {

@@ -93,7 +93,7 @@ pub(crate) async fn attributes(node: &SharedNode, app: &App, channel: &ChannelNa
 }
 
 /// A cache channel keeps its last event for this long.
-pub(crate) const CACHE_TTL_MS: u64 = 30 * 60 * 1000;
+const CACHE_TTL_MS: u64 = 30 * 60 * 1000;
 
 /// The last event of a cache channel and the seconds it will still be kept.
 async fn cached(node: &SharedNode, app: &App, channel: &ChannelName) -> Result<Option<(String, u64)>, Refusal> {

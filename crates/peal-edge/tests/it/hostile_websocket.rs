@@ -62,7 +62,6 @@ async fn frames_against_the_standard_close_with_its_code() {
     let node = TestNode::start().await;
     let (mut neighbour, _) = node.pusher(&APP).await;
     let unmasked = [0x81, 0x02, b'h', b'i'];
-    eprintln!("unmasked");
     assert_eq!(close_code(&node, &unmasked).await, Some(1002));
     assert_eq!(close_code(&node, &frame(0xf1, b"reserved bits")).await, Some(1002));
     assert_eq!(close_code(&node, &frame(0x83, b"unknown opcode")).await, Some(1002));
@@ -75,6 +74,7 @@ async fn frames_against_the_standard_close_with_its_code() {
     assert!(matches!(close_code(&node, &huge).await, Some(1002 | 1009)));
     let mut large = vec![0x81, 0xff];
     large.extend_from_slice(&(64_u64 << 20).to_be_bytes());
+    large.extend_from_slice(&[0; 4]);
     assert_eq!(close_code(&node, &large).await, Some(1009));
     neighbour.alive().await;
     node.stop().await;

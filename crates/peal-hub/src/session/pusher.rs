@@ -60,6 +60,7 @@ impl Hub {
             return Err(Refusal::of(ErrorCode::UnknownKey));
         }
         check_origin(key, opening.origin.as_deref())?;
+        self.app_admit(app)?;
         Ok((Arc::clone(app), key.id.clone()))
     }
 

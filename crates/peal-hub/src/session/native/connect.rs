@@ -74,6 +74,7 @@ impl Hub {
                 let (app, key) = self.directory.resolve_key(&token::key_id(text)?, self.now.wall_ms)?;
                 check_origin(key, origin)?;
                 let token = token::verify(app, text, self.now)?;
+                self.app_admit(app)?;
                 Ok((Arc::clone(app), Authority::Token(Box::new(token))))
             }
             Presented::Key(id) => {
@@ -85,6 +86,7 @@ impl Hub {
                 if !app.rules.default.anonymous && !app.rules.ordered.iter().any(|rule| rule.settings.anonymous) {
                     return Err(Refusal::of(ErrorCode::AnonymousNotAllowed));
                 }
+                self.app_admit(app)?;
                 Ok((Arc::clone(app), Authority::Anonymous(key.id.clone())))
             }
         }

@@ -20,6 +20,7 @@ impl Hub {
             return Err(Refusal::of(ErrorCode::MessageTooLarge).with_limit(limit as u64, size as u64));
         }
         self.native_take(slot, app.limits.client_publishes_per_second.unwrap_or(u32::MAX))?;
+        self.app_take_message(&app)?;
         let idempotent = message_id.is_some();
         let message_id = match message_id {
             Some(given) => given,

@@ -28,6 +28,7 @@ impl Hub {
             return Err(Refusal::of(ErrorCode::MessageTooLarge).with_limit(limit as u64, size as u64));
         }
         self.take_client_event(slot, app.limits.client_events_per_second)?;
+        self.app_take_message(&app)?;
         let client_id = self.member_user(slot, &Topic::presence(app.id, channel.clone()));
         let draft = Draft {
             id: self.message_id()?,

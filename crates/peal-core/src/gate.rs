@@ -1,0 +1,108 @@
+//! An app's limits that all cores of a node share: open connections and accepted messages per second. Plain atomics, no lock: the
+//! one place where cores touch the same memory on the way of a message.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::error::{ErrorCode, Refusal};
+
+/// Counts for one app on one node. It outlives changes of the app's settings, so limits are arguments.
+#[derive(Debug, Default)]
+pub struct Gate {
+    connections: AtomicU32,
+    /// Mono microseconds at which the allowance of messages will be whole again (GCRA with a burst of one second's worth).
+    whole_us: AtomicU64,
+}
+
+impl Gate {
+    /// Counts a connection that opens; whoever gets `Ok` must call [`Self::close`] once.
+    ///
+    /// # Errors
+    /// `connection_limit`.
+    pub fn open(&self, limit: Option<u32>) -> Result<(), Refusal> {
+        let limit = limit.unwrap_or(u32::MAX);
+        let counted = self.connections.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| (open < limit).then_some(open + 1));
+        counted.map(drop).map_err(|open| {
+            Refusal::new(
+                ErrorCode::ConnectionLimit,
+                format!("The app has {open} open connections and its plan allows {limit}. Close some, or choose a larger plan."),
+            )
+            .with_limit(limit.into(), u64::from(open) + 1)
+            .retry_after(CONNECTION_RETRY_MS)
+        })
+    }
+
+    pub fn close(&self) {
+        // Never below zero: a gate can be younger than a connection, if its app was removed and is back.
+        let closed = self.connections.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| open.checked_sub(1));
+        debug_assert!(closed.is_ok(), "a connection closes that was never counted");
+    }
+
+    /// Open connections of the app on this node.
+    #[must_use]
+    pub fn connections(&self) -> u32 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Takes `count` messages from the allowance, all or none. More than one second's worth at once is refused whatever was sent before.
+    ///
+    /// # Errors
+    /// `rate_limited`, with the milliseconds until this many are allowed.
+    pub fn admit(&self, now_ms: u64, per_second: Option<u32>, count: u32) -> Result<(), Refusal> {
+        let Some(per_second) = per_second else { return Ok(()) };
+        let now_us = now_ms * 1_000;
+        let cost_us = SECOND_US * u64::from(count) / u64::from(per_second.max(1));
+        let taken = self.whole_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |whole_us| {
+            let next_us = whole_us.max(now_us) + cost_us;
+            (next_us <= now_us + SECOND_US).then_some(next_us)
+        });
+        taken.map(drop).map_err(|whole_us| {
+            let waiting_us = whole_us.max(now_us) - now_us;
+            let used = waiting_us * u64::from(per_second) / SECOND_US;
+            Refusal::new(
+                ErrorCode::RateLimited,
+                format!("The app's plan accepts {per_second} messages per second. Slow down, or choose a larger plan."),
+            )
+            .with_limit(per_second.into(), used + u64::from(count))
+            .retry_after((waiting_us + cost_us).saturating_sub(SECOND_US).div_ceil(1_000).max(1))
+        })
+    }
+}
+
+const SECOND_US: u64 = 1_000_000;
+/// When to try again to connect: nobody knows when one of the others leaves.
+const CONNECTION_RETRY_MS: u64 = 5_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_counted_and_the_one_too_many_is_told_the_limit() {
+        let gate = Gate::default();
+        assert!(gate.open(Some(2)).is_ok() && gate.open(Some(2)).is_ok());
+        let refusal = gate.open(Some(2)).expect_err("full");
+        assert_eq!(
+            (refusal.code, refusal.limit.map(|reached| (reached.limit, reached.current))),
+            (ErrorCode::ConnectionLimit, Some((2, 3)))
+        );
+        gate.close();
+        assert!(gate.open(Some(2)).is_ok());
+        assert!(gate.open(None).is_ok());
+        assert_eq!(gate.connections(), 3);
+    }
+
+    #[test]
+    fn a_second_worth_passes_at_once_and_then_the_rate_holds() {
+        let gate = Gate::default();
+        for _ in 0..10 {
+            assert!(gate.admit(5_000, Some(10), 1).is_ok());
+        }
+        let refusal = gate.admit(5_000, Some(10), 1).expect_err("over the rate");
+        assert_eq!((refusal.code, refusal.retry_after_ms), (ErrorCode::RateLimited, Some(100)));
+        assert_eq!(refusal.limit.map(|reached| (reached.limit, reached.current)), Some((10, 11)));
+        assert!(gate.admit(5_100, Some(10), 1).is_ok());
+        assert!(gate.admit(5_100, None, 1_000).is_ok());
+        assert!(gate.admit(60_000, Some(10), 11).is_err(), "more than a second's worth in one request");
+        assert!(gate.admit(60_000, Some(10), 10).is_ok());
+    }
+}
