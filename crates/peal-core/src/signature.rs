@@ -32,6 +32,12 @@ pub fn hmac_matches(secret: &SecretString, text: &[u8], given_hex: &str) -> bool
     hex::decode_to_slice(given_hex, &mut given).is_ok() && bool::from(hmac(secret, text).ct_eq(&given))
 }
 
+/// MD5 in lower-case hex: what Pusher's `body_md5` is.
+#[must_use]
+pub fn md5_hex(bytes: &[u8]) -> String {
+    hex::encode(Md5::digest(bytes))
+}
+
 fn timestamp_fresh(timestamp_s: u64, now_s: u64) -> Result<(), Refusal> {
     let off = now_s.abs_diff(timestamp_s);
     if off <= TIMESTAMP_TOLERANCE_S {
@@ -94,7 +100,7 @@ impl PusherRequest<'_> {
         timestamp_fresh(timestamp, now_s)?;
         match self.parameter("body_md5") {
             Some(given) => {
-                let expected = hex::encode(Md5::digest(self.body));
+                let expected = md5_hex(self.body);
                 if !bool::from(expected.as_bytes().ct_eq(given.to_ascii_lowercase().as_bytes())) {
                     return Err(Refusal::new(ErrorCode::BodyHashInvalid, "body_md5 is not the MD5 of the body that arrived."));
                 }
