@@ -20,7 +20,7 @@ SDK_SOURCES := $(shell find sdk-js/src sdk-js/scripts sdk-js/package.json sdk-js
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public dashboard/tools dashboard/index.html dashboard/package.json \
 	dashboard/vite.config.ts dashboard/tsconfig.json sdk-js/src -type f -not -name '*.test.ts' -not -name '*.test.tsx')
 
-.PHONY: help dev build test bench lint docs sdk dashboard tools
+.PHONY: help dev build test lint docs sdk dashboard tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -34,15 +34,11 @@ build: tools $(POSTGRES_STAMP) sdk dashboard
 test: tools $(POSTGRES_STAMP) ## install what tests need, then check everything; ends with a count and the ten slowest
 	@cargo run --quiet --package peal-testkit --bin peal-check -- $(ARGS)
 
-bench: ## measure (crates/peal-bench)
-	@cargo run --release --package peal-bench -- $(ARGS)
-
 lint: tools ## formatting, clippy and the JavaScript linters
 	@cargo run --quiet --package peal-testkit --bin peal-check -- --only fmt --only clippy --only sdk-lint --only dashboard-lint --only dashboard-typecheck
 
 docs: ## write the pages that are generated from the code
-	@UPDATE_GOLDEN=1 cargo test --quiet --package peal-cli the_page_lists_every_setting
-	@UPDATE_GOLDEN=1 cargo test --quiet --package peal-core --test '*' errors
+	@UPDATE_GOLDEN=1 cargo test --quiet --bins --tests -p peal-cli -p peal-core -p peal-api -- the_page_lists_every_setting errors_page openapi
 
 sdk: sdk-js/dist/peal.js ## build the JavaScript client
 dashboard: dashboard/dist/index.html ## build the dashboard
