@@ -26,7 +26,7 @@ export interface Tab {
 }
 
 export function launch(): Promise<Browser> {
-  return chromium.launch({ executablePath: process.env.CHROMIUM_BIN ?? '/usr/bin/chromium', args: ARGS })
+  return chromium.launch({ executablePath: process.env.PEAL_CHROMIUM ?? '/usr/bin/chromium', args: ARGS })
 }
 
 /** A fresh browser profile with one page. The content security policy stays in force. */
