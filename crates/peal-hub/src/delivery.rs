@@ -186,7 +186,7 @@ impl Hub {
                     }
                 }
             }
-            Audience::Presence(_) => self.load_view(index),
+            Audience::Presence(_) => self.presence_lost(index),
             Audience::Control { .. } => {}
         }
     }

@@ -59,6 +59,10 @@ pub(crate) struct PresenceAudience {
     pub(crate) view: View,
     sync: Sync,
     pub(crate) watchers: Vec<Watcher>,
+    /// Members of this core: while there are any, the topic stays attached, so that one that the broker lost can enter again.
+    pub(crate) own: usize,
+    /// Look once whether the broker still has them.
+    verify: bool,
     /// How many watchers have not been told the view.
     waiting: usize,
     /// How many native watchers have.
@@ -75,6 +79,8 @@ impl PresenceAudience {
             view: View::new(),
             sync: Sync::Wanted,
             watchers: Vec::new(),
+            own: 0,
+            verify: false,
             waiting: 0,
             native_live: 0,
             changes: BTreeMap::new(),
@@ -104,7 +110,10 @@ impl Hub {
         sub.watch_at = audience.watchers.len() as u32;
         audience.watchers.push(Watcher { slot, native, live: false, user });
         audience.waiting += 1;
-        self.settle_view(watch);
+        // Nobody is answered here: a joiner's own member has not entered yet.
+        if !audience.is_synced() {
+            self.settle_view(watch);
+        }
     }
 
     /// The watcher was told the view and is told every change from now on.
@@ -144,6 +153,9 @@ impl Hub {
         {
             sub.watch_at = at;
         }
+        if !matches!(self.topics.get(watch).and_then(|topic| topic.presence()).map(|audience| &audience.sync), Some(Sync::Loading { .. })) {
+            self.drop_unwatched_view(watch);
+        }
         self.release_topic(watch);
     }
 
@@ -166,7 +178,9 @@ impl Hub {
         let Some(topic) = self.topics.get(watch) else { return };
         let Some(audience) = topic.presence() else { return };
         match audience.sync {
-            Sync::Wanted if topic.stream.last().is_some() => return self.load_view(watch),
+            Sync::Wanted if topic.stream.last().is_some() && (audience.verify || !audience.watchers.is_empty()) => {
+                return self.load_view(watch);
+            }
             Sync::Synced if audience.waiting > 0 => {}
             _ => return,
         }
@@ -189,6 +203,7 @@ impl Hub {
             *again = true;
             return;
         }
+        audience.verify = false;
         audience.sync = Sync::Loading { changes: Vec::new(), again: false };
         let request = self.request(Pending::View(reference));
         self.act(Action::PresenceMembers { request, topic });
@@ -212,7 +227,43 @@ impl Hub {
         entry.pause_ms = 0;
         self.tell(watch, effects);
         self.enter_again(watch);
+        self.drop_unwatched_view(watch);
         self.settle_view(watch);
+    }
+
+    /// Something of the presence lane is lost: whoever is watched is looked up again, and so are the core's own members.
+    pub(crate) fn presence_lost(&mut self, watch: u32) {
+        let Some(audience) = self.topics.get_mut(watch).and_then(|topic| topic.presence_mut()) else { return };
+        audience.verify = true;
+        match audience.sync {
+            Sync::Wanted => self.settle_view(watch),
+            Sync::Paused => {}
+            Sync::Loading { .. } | Sync::Synced => self.load_view(watch),
+        }
+    }
+
+    /// A view that nobody watches is not kept.
+    fn drop_unwatched_view(&mut self, watch: u32) {
+        let Some(audience) = self.topics.get_mut(watch).and_then(|topic| topic.presence_mut()) else { return };
+        if audience.watchers.is_empty() {
+            audience.view = View::new();
+            audience.sync = Sync::Wanted;
+        }
+    }
+
+    /// Keeps a presence lane attached for a member of this core, or no longer.
+    fn own_member(&mut self, topic: &Topic, present: bool) {
+        if present {
+            let watch = self.topic(topic);
+            if let Some(audience) = self.topics.get_mut(watch).and_then(|topic| topic.presence_mut()) {
+                audience.own += 1;
+            }
+        } else if let Some(watch) = self.topics.find(topic) {
+            if let Some(audience) = self.topics.get_mut(watch).and_then(|topic| topic.presence_mut()) {
+                audience.own = audience.own.saturating_sub(1);
+            }
+            self.release_topic(watch);
+        }
     }
 
     pub(crate) fn retry_view(&mut self, watch: u32) {

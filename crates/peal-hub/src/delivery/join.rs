@@ -54,7 +54,15 @@ pub(crate) struct Join {
     /// The member that enters with this subscription, and where its entering stands once known.
     pub(crate) member: Option<u32>,
     reading: bool,
-    read: Option<Start>,
+    read: Option<Read>,
+}
+
+/// What reading the history has brought.
+#[derive(Debug)]
+enum Read {
+    Page(Start),
+    /// Nothing to begin with: what is live at the moment of the answer, and why.
+    Live(LossReason),
 }
 
 /// Where a subscription starts, and what it starts with.
@@ -65,13 +73,24 @@ pub(crate) struct Start {
     pub(crate) entries: VecDeque<Arc<Entry>>,
     /// What is read goes up to here.
     end: Position,
-    /// Reading on would bring nothing that can be counted.
+    /// Reading on brought nothing.
     finished: bool,
+    /// It is where live is, without more.
+    is_live: bool,
+    from_ring: bool,
 }
 
 impl Start {
+    fn ring(position: Position, entries: VecDeque<Arc<Entry>>, end: Position) -> Self {
+        Self { position, reason: None, entries, end, finished: true, is_live: false, from_ring: true }
+    }
+
+    fn live(self) -> Self {
+        Self { is_live: true, ..self }
+    }
+
     fn at(position: Position) -> Self {
-        Self { position, reason: None, entries: VecDeque::new(), end: position, finished: true }
+        Self::ring(position, VecDeque::new(), position).live()
     }
 }
 
@@ -126,7 +145,12 @@ impl Hub {
         if join.reading {
             return Some(Next::Wait);
         }
-        let Some(start) = join.read.take().or_else(|| from_ring(join.want, &topic.stream, last)) else {
+        let start = match join.read.take() {
+            Some(Read::Page(start)) => Some(start),
+            Some(Read::Live(reason)) => Some(Start { reason: Some(reason), ..Start::at(last) }),
+            None => from_ring(join.want, &topic.stream, last),
+        };
+        let Some(start) = start else {
             return Some(match join.want {
                 Want::Resume(after) => Next::ReadAfter(after),
                 want => beginning(want, &topic.topic, self.config.page_count, self.now.wall_ms).map_or(Next::Wait, Next::ReadBeginning),
@@ -139,7 +163,7 @@ impl Hub {
             Between::Unknown if start.finished || start.entries.len() >= COUNTED_MAX => 0,
             Between::AtMost(_) | Between::Unknown => {
                 let end = start.end;
-                join.read = Some(start);
+                join.read = Some(Read::Page(start));
                 return Some(Next::ReadAfter(end));
             }
         };
@@ -150,10 +174,12 @@ impl Hub {
         let ready = self.join_presence_ready(slot, index);
         let Some(Progress::Joining(join)) = self.progress.get_mut(&(slot, index)) else { return None };
         if !ready {
-            // Only what was read is kept: the ring is looked at again.
-            if !matches!(join.want, Want::Live) {
-                join.read = Some(start);
-            }
+            // Only what was read is kept; the ring is looked at again.
+            join.read = match start.reason {
+                Some(reason) if start.is_live => Some(Read::Live(reason)),
+                _ if start.is_live || start.from_ring => None,
+                _ => Some(Read::Page(start)),
+            };
             return Some(Next::Wait);
         }
         let replay = start.entries.iter().filter(|entry| entry.publication.origin != Some(id)).count() + more;
@@ -174,28 +200,27 @@ impl Hub {
     /// A page of what came after a position.
     pub(super) fn join_page(&mut self, slot: u32, index: u32, after: Position, page: Option<&HistoryPage>, entries: &[Arc<Entry>]) {
         let Some(Progress::Joining(join)) = self.progress.get(&(slot, index)) else { return };
-        let asked = join.read.as_ref().map(|start| start.end).or(match join.want {
-            Want::Resume(position) => Some(position),
+        let asked = match (&join.read, join.want) {
+            (Some(Read::Page(start)), _) => Some(start.end),
+            (None, Want::Resume(position)) => Some(position),
             _ => None,
-        });
+        };
         if asked == Some(after) {
             self.take_join_page(slot, index, page, entries);
         }
     }
 
     fn take_join_page(&mut self, slot: u32, index: u32, page: Option<&HistoryPage>, entries: &[Arc<Entry>]) {
-        let Some(last) = self.topics.get(index).and_then(|topic| topic.stream.last()) else { return };
         let Some(Progress::Joining(join)) = self.progress.get_mut(&(slot, index)) else { return };
         if !std::mem::take(&mut join.reading) {
             return;
         }
-        let read = match (join.read.take(), page) {
-            (Some(start), None) => Start { finished: true, ..start },
-            (Some(start), Some(page)) => extend(start, page, entries),
-            (None, None) => Start { reason: Some(LossReason::Overload), ..Start::at(last) },
-            (None, Some(page)) => first_page(join.want, page, entries, last),
+        join.read = match (join.read.take(), page) {
+            (_, None) => Some(Read::Live(LossReason::Overload)),
+            // If something was lost meanwhile, all of it is asked again: the answer must say so.
+            (Some(Read::Page(start)), Some(page)) => extend(start, page, entries).map(Read::Page),
+            (_, Some(page)) => Some(first_page(join.want, page, entries)),
         };
-        join.read = Some(read);
         self.join(slot, index);
     }
 
@@ -247,16 +272,16 @@ fn from_ring(want: Want, stream: &Stream, last: Position) -> Option<Start> {
         Want::Resume(position) if position == last => Some(Start::at(last)),
         Want::Resume(position) => {
             let entries: VecDeque<_> = stream.ring().after(position)?.cloned().collect();
-            Some(Start { position, reason: None, entries, end: last, finished: true })
+            Some(Start::ring(position, entries, last))
         }
         Want::RewindCount(count) => {
             let entries: VecDeque<_> = stream.ring().last(count as usize)?.cloned().collect();
             let position = before(entries.front())?;
-            Some(Start { position, reason: None, entries, end: last, finished: true })
+            Some(Start::ring(position, entries, last))
         }
         Want::Cached => {
             let entries: VecDeque<_> = stream.ring().last(1)?.cloned().collect();
-            Some(Start { position: before(entries.front())?, reason: None, entries, end: last, finished: true })
+            Some(Start::ring(before(entries.front())?, entries, last))
         }
         Want::RewindSince(_) => None,
     }
@@ -273,7 +298,7 @@ fn beginning(want: Want, topic: &Topic, page_count: u32, wall_ms: u64) -> Option
     Some(HistoryQuery { topic: topic.clone(), after: None, before: None, since_ms, direction, limit })
 }
 
-fn first_page(want: Want, page: &HistoryPage, entries: &[Arc<Entry>], last: Position) -> Start {
+fn first_page(want: Want, page: &HistoryPage, entries: &[Arc<Entry>]) -> Read {
     let mut entries = entries.to_vec();
     if matches!(want, Want::RewindCount(_) | Want::Cached) {
         entries.reverse();
@@ -282,7 +307,7 @@ fn first_page(want: Want, page: &HistoryPage, entries: &[Arc<Entry>], last: Posi
         (Want::Resume(after), Continuity::Complete) => (after, None),
         (Want::Resume(_), Continuity::Trimmed { kept_after }) => (kept_after, Some(LossReason::Retention)),
         (Want::Resume(_), Continuity::EraLost { kept_after }) => (kept_after, Some(LossReason::Era)),
-        (Want::Resume(_), Continuity::Unknown) if entries.is_empty() => (last, Some(LossReason::Position)),
+        (Want::Resume(_), Continuity::Unknown) if entries.is_empty() => return Read::Live(LossReason::Position),
         (Want::Resume(_), Continuity::Unknown) => (before_page(page), Some(LossReason::Position)),
         _ => {
             entries.drain(..unconnected(&entries));
@@ -290,11 +315,10 @@ fn first_page(want: Want, page: &HistoryPage, entries: &[Arc<Entry>], last: Posi
         }
     };
     let entries: VecDeque<_> = entries.into_iter().filter(|entry| entry.publication.position.is_some_and(|at| at > position)).collect();
-    let complete = page.continuity == Continuity::Complete;
     let whole = !page.more || matches!(want, Want::RewindCount(_) | Want::Cached);
     let end = entries.back().and_then(|entry| entry.publication.position).unwrap_or(position);
-    let end = if whole && complete { end.max(page.head) } else { end };
-    Start { position, reason, entries, end, finished: false }
+    let end = if whole && page.continuity == Continuity::Complete { end.max(page.head) } else { end };
+    Read::Page(Start { position, reason, entries, end, finished: false, is_live: false, from_ring: false })
 }
 
 /// How many at the beginning do not connect to what follows them, because an era ended in between and something was lost with it.
@@ -307,18 +331,19 @@ fn unconnected(entries: &[Arc<Entry>]) -> usize {
     entries.windows(2).rposition(|pair| !connects(pair)).map_or(0, |place| place + 1)
 }
 
-fn extend(mut start: Start, page: &HistoryPage, entries: &[Arc<Entry>]) -> Start {
-    let before = start.end;
+/// `None` if the page does not continue what was read before.
+fn extend(mut start: Start, page: &HistoryPage, entries: &[Arc<Entry>]) -> Option<Start> {
     if page.continuity != Continuity::Complete {
-        return Start { finished: true, ..start };
+        return None;
     }
+    let before = start.end;
     start.entries.extend(entries.iter().filter(|entry| entry.publication.position.is_some_and(|at| at > before)).cloned());
     start.end = start.entries.back().and_then(|entry| entry.publication.position).map_or(before, |last| last.max(before));
     if !page.more {
         start.end = start.end.max(page.head);
     }
     start.finished = start.end == before;
-    start
+    Some(start)
 }
 
 /// How many publications lie between two positions, but for the connection's own.

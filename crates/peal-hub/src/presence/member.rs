@@ -88,6 +88,7 @@ impl Hub {
                     pause_ms: 0,
                 }) as u32;
                 self.member_index.insert((connection_id, topic.clone()), key);
+                self.own_member(topic, true);
                 key
             }
         };
@@ -170,6 +171,7 @@ impl Hub {
         let Some(change) = local.changes.front() else {
             if local.present.is_none() {
                 let gone = self.members.remove(key as usize);
+                self.own_member(&gone.topic, false);
                 self.member_index.remove(&(gone.connection, gone.topic));
             }
             return;

@@ -7,8 +7,13 @@ mod model;
 mod rig;
 
 mod native_connect;
+mod native_presence;
 mod native_publish;
 mod native_subscribe;
+mod pusher_cache;
+mod pusher_client_event;
 mod pusher_open;
+mod pusher_presence;
+mod pusher_signin;
 mod pusher_subscribe;
 mod resume;
