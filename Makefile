@@ -20,7 +20,7 @@ SDK_SOURCES := $(shell find sdk-js/src sdk-js/scripts sdk-js/package.json sdk-js
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public dashboard/tools dashboard/index.html dashboard/package.json \
 	dashboard/vite.config.ts dashboard/tsconfig.json sdk-js/src -type f -not -name '*.test.ts' -not -name '*.test.tsx')
 
-.PHONY: help dev build test lint docs sdk dashboard tools
+.PHONY: help dev build release test lint docs sdk dashboard tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,6 +30,9 @@ dev: build ## run Peal on this machine; ARGS="…" passes flags to `peal dev`
 
 build: tools $(POSTGRES_STAMP) sdk dashboard
 	@cargo build --bin peal
+
+release: sdk dashboard ## build target/release/peal, which knows its commit
+	@PEAL_GIT_HASH=$$(git rev-parse --short HEAD 2>/dev/null || true) cargo build --release --bin peal
 
 test: tools $(POSTGRES_STAMP) ## install what tests need, then check everything; ends with a count and the ten slowest
 	@cargo run --quiet --package peal-testkit --bin peal-check -- $(ARGS)
