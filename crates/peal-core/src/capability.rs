@@ -31,6 +31,13 @@ const NAMES: [(Operation, &str); 6] = [
     (Operation::Admin, "admin"),
 ];
 
+impl Operation {
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        NAMES.iter().find(|(_, known)| *known == name).map(|(op, _)| *op)
+    }
+}
+
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(NAMES.iter().find(|(op, _)| op == self).map_or("", |(_, name)| name))
@@ -67,10 +74,10 @@ impl Operations {
             if name == "*" {
                 return Ok(Self::ALL);
             }
-            let (op, _) = NAMES.iter().find(|(_, known)| known == name).ok_or_else(|| {
+            let op = Operation::by_name(name).ok_or_else(|| {
                 format!("unknown operation {name:?}; known are subscribe, publish, presence, history, inspect, admin and *")
             })?;
-            set.0 |= 1 << *op as u8;
+            set.0 |= 1 << op as u8;
         }
         Ok(set)
     }
@@ -145,7 +152,13 @@ impl Capabilities {
 
     #[must_use]
     pub fn allows(&self, operation: Operation, channel: &ChannelName) -> bool {
-        self.0.iter().any(|(pattern, ops)| ops.contains(operation) && pattern.matches(channel))
+        self.granting(operation, channel).is_some()
+    }
+
+    /// The first pattern that grants the operation on the channel.
+    #[must_use]
+    pub fn granting(&self, operation: Operation, channel: &ChannelName) -> Option<&Pattern> {
+        self.0.iter().find(|(pattern, ops)| ops.contains(operation) && pattern.matches(channel)).map(|(pattern, _)| pattern)
     }
 
     /// Whether the operation is granted on any channel at all.

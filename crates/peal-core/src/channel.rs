@@ -50,7 +50,9 @@ const PREFIXES: [(&str, ChannelKind); 7] = {
     ]
 };
 
-fn allowed(b: u8) -> bool {
+/// Whether a channel name may hold this byte.
+#[must_use]
+pub const fn is_name_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'=' | b'@' | b',' | b'.' | b';' | b':')
 }
 
@@ -62,7 +64,7 @@ impl ChannelName {
         if name.is_empty() {
             return refuse("The channel name is empty; give 1 to 164 characters.".into());
         }
-        if let Some(bad) = name.chars().find(|c| !c.is_ascii() || !allowed(*c as u8)) {
+        if let Some(bad) = name.chars().find(|c| !c.is_ascii() || !is_name_byte(*c as u8)) {
             return refuse(format!("The channel name holds {bad:?}, which is not allowed; use only A-Z a-z 0-9 _ - = @ , . ; and :"));
         }
         if name.len() > LENGTH_MAX {

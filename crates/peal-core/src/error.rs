@@ -111,6 +111,10 @@ error_table! {
     RoleNotAllowed = 40313 "role_not_allowed" 403, 4009, None, Never, "Your role in this organisation does not allow this. Ask an owner.";
     NotFound = 40400 "not_found" 404, 4005, Some(4005), Never, "Nothing is here. Check the path and the id.";
     EmailTaken = 40900 "email_taken" 409, 4000, None, Never, "An account with this e-mail exists. Sign in instead.";
+    VersionConflict = 40901 "version_conflict" 409, 4000, None, Never, "Somebody else has changed this since you read it. Read it again and repeat your change.";
+    IdempotencyConflict = 40902 "idempotency_conflict" 409, 4000, None, Never, "This Idempotency-Key was used for another request. Use a fresh one for each thing that you make.";
+    TooMany = 40903 "too_many" 409, 4000, None, Never, "There are as many of these as there may be. Delete one that is no longer needed.";
+    KeyReplaced = 40904 "key_replaced" 409, 4000, None, Never, "This key has been rotated already. Rotate the key that replaced it.";
 
     // Too much.
     FrameTooLarge = 41300 "frame_too_large" 413, 4006, None, Never, "The frame or body is larger than the limit. Send less at once.";

@@ -3,10 +3,11 @@
 //! writes them.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 use peal_core::ErrorCode;
 use peal_core::error::{ErrorInfo, Retry};
+
+use crate::golden;
 
 const INTRODUCTION: &str = "# Errors
 
@@ -89,21 +90,12 @@ fn constants() -> String {
     )
 }
 
-fn golden(path: &str, expected: &str) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, expected).expect("the checkout is writable");
-    }
-    let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == expected, "{} is out of date: UPDATE_GOLDEN=1 cargo test -p peal-core errors_page", path.display());
-}
-
 #[test]
 fn docs_errors_md_is_the_table() {
-    golden("docs/errors.md", &page());
+    golden("docs/errors.md", &page(), "errors_page");
 }
 
 #[test]
 fn the_constants_of_the_sdk_are_the_table() {
-    golden("sdk-js/src/codes.ts", &constants());
+    golden("sdk-js/src/codes.ts", &constants(), "errors_page");
 }
