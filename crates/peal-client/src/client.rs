@@ -24,9 +24,15 @@ const INBOX_MIN: usize = 128;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
     Connecting,
-    Connected { connection: String, client_id: Option<String> },
+    Connected {
+        connection: String,
+        client_id: Option<String>,
+    },
     /// The last attempt or connection ended with `error`; the next one begins `retry_in` after this state did.
-    Waiting { retry_in: Duration, error: ClientError },
+    Waiting {
+        retry_in: Duration,
+        error: ClientError,
+    },
     /// The server said that reconnecting unchanged is pointless. Final.
     Failed(ClientError),
     Closed,

@@ -12,6 +12,7 @@ mod channels;
 mod open;
 mod requests;
 mod session;
+mod subscribing;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -40,9 +41,15 @@ const STABLE: Duration = Duration::from_secs(10);
 pub(crate) enum Command {
     Request(Request),
     Subscribe(Box<Channel>),
-    Unsubscribe { channel: String, number: u64 },
+    Unsubscribe {
+        channel: String,
+        number: u64,
+    },
     /// A lagging or refused channel may be subscribed again.
-    Resume { channel: String, number: u64 },
+    Resume {
+        channel: String,
+        number: u64,
+    },
     Close(oneshot::Sender<()>),
 }
 
@@ -51,7 +58,10 @@ pub(crate) enum Command {
 pub(super) enum Ended {
     /// A handle asked for it; it wants to know when it is done.
     Closed(Option<oneshot::Sender<()>>),
-    Lost { error: ClientError, next: Next },
+    Lost {
+        error: ClientError,
+        next: Next,
+    },
 }
 
 /// The next move, by the close code's band or a hint of the server.

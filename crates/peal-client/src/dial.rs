@@ -73,7 +73,9 @@ mod tests {
 
     #[test]
     fn what_cannot_work_is_said_plainly() {
-        for (url, word) in [("https://edge.example", "TLS"), ("wss://edge.example", "TLS"), ("edge.example", "http://"), ("ftp://a", "http://")] {
+        for (url, word) in
+            [("https://edge.example", "TLS"), ("wss://edge.example", "TLS"), ("edge.example", "http://"), ("ftp://a", "http://")]
+        {
             let error = Address::parse(url).expect_err(url);
             assert!(error.to_string().contains(word) && !error.retryable(), "{error}");
         }

@@ -42,7 +42,7 @@ impl ServerError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
     #[error(transparent)]
-    Refused(#[from] ServerError),
+    Refused(Box<ServerError>),
     #[error("the server closed the connection with {code}: {reason}")]
     ClosedByServer { code: u16, reason: String },
     #[error("the server cannot be reached: {0}")]
@@ -69,6 +69,12 @@ pub enum ClientError {
     /// The value given cannot be sent.
     #[error("not JSON: {0}")]
     NotJson(String),
+}
+
+impl From<ServerError> for ClientError {
+    fn from(error: ServerError) -> Self {
+        Self::Refused(Box::new(error))
+    }
 }
 
 impl ClientError {

@@ -27,7 +27,8 @@ impl Frame {
     /// The objects of one WebSocket frame, in order.
     pub(crate) fn all_of(text: &str) -> impl Iterator<Item = Result<Self, ClientError>> {
         text.split('\n').filter(|line| !line.trim().is_empty()).map(|line| {
-            serde_json::from_str(line).map_err(|error| ClientError::UnexpectedAnswer(format!("a frame that is not of the protocol: {error}")))
+            serde_json::from_str(line)
+                .map_err(|error| ClientError::UnexpectedAnswer(format!("a frame that is not of the protocol: {error}")))
         })
     }
 }

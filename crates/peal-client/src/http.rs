@@ -28,7 +28,7 @@ impl Answer {
             return Ok(self.body);
         }
         Err(match serde_json::from_slice::<ServerError>(&self.body) {
-            Ok(error) => ClientError::Refused(ServerError { status: Some(self.status), ..error }),
+            Ok(error) => ServerError { status: Some(self.status), ..error }.into(),
             Err(_) => {
                 let text = String::from_utf8_lossy(&self.body[..self.body.len().min(200)]).into_owned();
                 ClientError::UnexpectedAnswer(format!("HTTP {}: {text}", self.status))
@@ -62,7 +62,8 @@ impl Http {
         let request = request.body(Full::new(body)).map_err(|error| ClientError::InvalidUrl(error.to_string()))?;
         let answer = self.0.request(request).await.map_err(|error| ClientError::Unreachable(error.to_string()))?;
         let (head, body) = answer.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|error| ClientError::UnexpectedAnswer(error.to_string()))?;
+        let body =
+            Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|error| ClientError::UnexpectedAnswer(error.to_string()))?;
         Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: body.to_bytes() })
     }
 }

@@ -36,9 +36,15 @@ pub(crate) struct Request {
 pub(crate) enum Answer {
     Caller(oneshot::Sender<Reply>),
     /// A subscribe of this channel, the n-th.
-    Subscribe { channel: String, round: u64 },
+    Subscribe {
+        channel: String,
+        round: u64,
+    },
     /// A new token, which becomes the one to reconnect with.
-    Refresh { token: String, caller: Option<oneshot::Sender<Reply>> },
+    Refresh {
+        token: String,
+        caller: Option<oneshot::Sender<Reply>>,
+    },
     Nobody,
 }
 

@@ -6,9 +6,9 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::script::*;
+use crate::ClientError;
 use crate::dial::Address;
 use crate::pusher::PusherClient;
-use crate::ClientError;
 
 fn secret() -> SecretString {
     "7ad3773142a6692b25b8".into()

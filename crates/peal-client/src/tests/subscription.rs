@@ -40,7 +40,8 @@ async fn options_reach_the_server_and_its_answer_the_caller() {
 async fn every_form_of_data_is_read() {
     let (client, _script, mut peer) = connected().await;
     let mut room = subscribed(&client, &mut peer).await;
-    let text = json!({"message": {"channel": "room", "position": "7-2", "id": "b", "ts": 1, "event": "e", "data": "{}", "encoding": "text"}});
+    let text =
+        json!({"message": {"channel": "room", "position": "7-2", "id": "b", "ts": 1, "event": "e", "data": "{}", "encoding": "text"}});
     let binary = json!({"message": {"channel": "room", "id": "c", "ts": 1, "event": "e", "data": "AAEC", "encoding": "base64"}});
     let several = json!({"message": {"channel": "room", "position": "7-3", "id": "d", "ts": 1,
         "messages": [{"event": "x", "data": [1]}, {"event": "y", "data": null}]}});
