@@ -35,6 +35,8 @@ pub(crate) struct Ctx<'a> {
     pub(crate) rng: &'a mut Rng,
     /// Counts everything published, so that each has a text of its own.
     pub(crate) texts: &'a mut u64,
+    /// When the hub of this client last missed something from the broker: it cannot know better than what it was sent.
+    pub(crate) hub_missed_ms: Option<u64>,
     /// The faults are over: get everything and lose nothing.
     pub(crate) healing: bool,
 }

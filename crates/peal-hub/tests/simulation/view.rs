@@ -110,15 +110,15 @@ impl View {
 
     /// On a wire without positions the text tells which message it is. After a failover the same text may stand at two positions.
     pub(crate) fn message_by_text(&mut self, to: &For<'_>, text: &str) -> Result<(), String> {
-        let found = to.log.entries.iter().filter(|entry| texts(entry).iter().any(|other| other == text));
-        let mut found = found.peekable();
-        if found.peek().is_none() {
-            return Err(format!("{text} was never published"));
-        }
-        match found.find(|entry| self.cursor.is_none_or(|cursor| entry.position > cursor)) {
-            Some(entry) => self.arrived(to, entry),
-            None => Err(format!("{text} came twice or out of order, after {:?}", self.cursor)),
-        }
+        let found: Vec<&Entry> = to.log.entries.iter().filter(|entry| texts(entry).iter().any(|other| other == text)).collect();
+        let Some(last) = found.last() else { return Err(format!("{text} was never published")) };
+        let after = |position: Position| found.iter().find(|entry| entry.position > position);
+        let meant = match (self.cursor, self.floor) {
+            (Some(cursor), _) => after(cursor).ok_or_else(|| format!("{text} came twice or out of order, after {cursor}"))?,
+            (None, Some(floor)) => after(floor).unwrap_or(last),
+            (None, None) => last,
+        };
+        self.arrived(to, meant)
     }
 
     fn arrived(&mut self, to: &For<'_>, entry: &Entry) -> Result<(), String> {

@@ -43,6 +43,8 @@ struct Node {
     down_ms: BTreeMap<Topic, u64>,
     /// The broker is away for it until then.
     away_until_ms: u64,
+    /// When it last was not sent what it should have been.
+    missed_ms: Option<u64>,
     /// Whose connections they are, from accepting to `closed`.
     routes: BTreeMap<Handle, Route>,
     flushing: BTreeSet<Handle>,
@@ -194,6 +196,7 @@ impl World {
             up_ms: self.now_ms,
             down_ms: BTreeMap::new(),
             away_until_ms: 0,
+            missed_ms: None,
             routes: BTreeMap::new(),
             flushing: BTreeSet::new(),
         }
@@ -336,6 +339,7 @@ impl World {
 
     /// Lets a client look and act, then sends what it wants to send.
     fn with_client(&mut self, client: usize, does: impl FnOnce(&mut Client, &mut Ctx<'_>) -> Result<(), String>) {
+        let hub_missed_ms = self.clients[client].link.as_ref().and_then(|link| self.nodes[link.hub].missed_ms);
         let mut ctx = Ctx {
             now_ms: self.now_ms,
             broker: &self.broker,
@@ -343,6 +347,7 @@ impl World {
             profile: &self.profile,
             rng: &mut self.rng,
             texts: &mut self.texts,
+            hub_missed_ms,
             healing: self.phase == Phase::Healing,
         };
         let done = does(&mut self.clients[client], &mut ctx);

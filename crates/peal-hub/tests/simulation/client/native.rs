@@ -13,6 +13,9 @@ use crate::view::{Reply, View};
 /// How old a publication must be in a calm run to have surely reached every hub.
 const SETTLED_MS: u64 = 1_000;
 
+/// How long a hub may take to repair what it missed.
+const EXCUSED_MS: u64 = 30_000;
+
 #[derive(Debug, Clone)]
 enum Asked {
     Connect,
@@ -201,8 +204,8 @@ impl Native {
                 if ctx.is_calm() {
                     return Err("a discontinuity although nothing was lost".into());
                 }
-                // A slow reader, a slow broker: either may outlive what was there when the promise was made.
-                let excused = ctx.profile.stall > 0 || ctx.profile.latency_max_ms > 100 || ctx.profile.fail > 0;
+                // A slow reader may outlive what was there when the promise was made, and a hub that was not sent something cannot know of it.
+                let excused = ctx.profile.stall > 0 || ctx.hub_missed_ms.is_some_and(|at| at + EXCUSED_MS > ctx.now_ms);
                 let truth = ctx.truth(channel, self.connection);
                 self.channels[channel].view.discontinuity(&truth, from, to, excused)
             }

@@ -52,6 +52,7 @@ impl World {
                 profile: &self.profile,
                 rng: &mut self.rng,
                 texts: &mut self.texts,
+                hub_missed_ms: None,
                 healing: true,
             };
             if let Err(why) = self.clients[client].complete(&ctx) {

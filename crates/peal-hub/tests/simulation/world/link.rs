@@ -87,6 +87,7 @@ impl World {
             let busy = self.phase == Phase::Busy;
             let delivery = Delivery { topic: topic.clone(), publication: Arc::clone(publication) };
             if self.now_ms < self.nodes[hub].away_until_ms || (busy && self.rng.permille(self.profile.drop)) {
+                self.nodes[hub].missed_ms = Some(self.now_ms);
                 self.trace.note(self.now_ms, || format!("hub {hub} does not get {:?} on {topic:?}", publication.position));
                 let (at, life) = (self.now_ms + self.rng.between(50, 5_000), self.nodes[hub].life);
                 self.schedule(at, Event::ToHub { hub, life, event: BrokerEvent::Interrupted { topics: vec![topic.clone()] } });
