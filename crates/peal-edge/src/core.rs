@@ -6,6 +6,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod flush;
+pub(crate) mod guard;
 pub(crate) mod http;
 pub(crate) mod inbox;
 pub(crate) mod socket;

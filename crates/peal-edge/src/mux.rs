@@ -8,9 +8,11 @@
 //! inbox. A core never waits for the mux while it drains its inbox, so the two cannot block each other.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use peal_broker::{Broker, Inbox};
 use peal_core::exchange::{BATCH_MAX, BrokerError, Delivery, HistoryPage, HistoryQuery, PresenceMembers, Publish, Published};
 use peal_core::{AppId, Draft, PublicationKind, Retention, Topic};
@@ -175,7 +177,12 @@ impl<B: Broker> Mux<B> {
                 () = inbox.wake.notified() => {}
                 _ = probes.tick() => self.publish_probe(),
             }
-            self.round(round).await;
+            // A panic in the broker is our bug; it costs this round's answers, never the node.
+            if AssertUnwindSafe(self.round(round)).catch_unwind().await.is_err() {
+                tracing::error!("a round of the mux panicked; the node goes on");
+                self.publishes.clear();
+                self.rest.clear();
+            }
         }
     }
 

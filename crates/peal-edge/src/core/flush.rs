@@ -7,8 +7,8 @@
 use std::io::{ErrorKind, IoSlice};
 use std::rc::Rc;
 
-use super::Core;
 use super::socket::Socket;
+use super::{Core, guard};
 
 /// Connections written between two yields.
 const SLICE: usize = 256;
@@ -24,7 +24,7 @@ pub(crate) async fn run(core: Rc<Core>) {
         while let Some(handle) = next_dirty(&core) {
             let socket = core.sockets.borrow().get(handle);
             if let Some(socket) = socket {
-                flush(&core, &socket);
+                guard::step("flush", || flush(&core, &socket));
             }
             written += 1;
             if written % SLICE == 0 {

@@ -10,12 +10,15 @@ use tokio::sync::{mpsc, oneshot};
 /// Messages in a core's inbox; the mux, the balancer and request handlers wait when it is full.
 const INBOX: usize = 1024;
 
+/// Something to run on the core's thread.
+pub(crate) type Question = Box<dyn FnOnce(&mut Hub, Now) + Send>;
+
 pub(crate) enum ToCore {
     Broker(Vec<BrokerEvent>),
     Directory(Arc<Directory>),
     /// A socket that another core accepted but has no room for.
     Socket(std::net::TcpStream, SocketAddr),
-    Ask(Box<dyn FnOnce(&mut Hub, Now) + Send>),
+    Ask(Question),
     /// Say goodbye to every connection, spread over this many milliseconds, and take no new ones.
     Drain(u64),
     /// End the thread.

@@ -8,7 +8,7 @@ use peal_hub::BrokerEvent;
 use tokio::sync::mpsc;
 
 use super::inbox::ToCore;
-use super::{Core, accept, flush};
+use super::{Core, accept, flush, guard};
 use crate::mux::{ToMux, probe_topic};
 
 /// How often connections that are closing but take no bytes are looked at.
@@ -29,21 +29,28 @@ pub(crate) async fn outbox(core: Rc<Core>) {
 /// Takes what others send to this core. Never waits for the mux, so the mux may wait for it. Ends at `Stop`.
 pub(crate) async fn inbox(core: Rc<Core>, mut messages: mpsc::Receiver<ToCore>) {
     while let Some(message) = messages.recv().await {
-        match message {
-            ToCore::Broker(events) => {
-                for event in events {
-                    broker_event(&core, event);
-                }
-            }
-            ToCore::Directory(directory) => core.with_hub(|hub, now| hub.directory(now, directory)),
-            ToCore::Socket(socket, peer) => accept::adopt(&core, socket, peer),
-            ToCore::Ask(question) => core.with_hub(question),
-            ToCore::Drain(spread_ms) => {
-                core.draining.set(true);
-                core.with_hub(|hub, now| hub.drain(now, spread_ms));
-            }
-            ToCore::Stop => return,
+        if matches!(message, ToCore::Stop) {
+            return;
         }
+        guard::step("inbox", || take(&core, message));
+    }
+}
+
+fn take(core: &Rc<Core>, message: ToCore) {
+    match message {
+        ToCore::Broker(events) => {
+            for event in events {
+                broker_event(core, event);
+            }
+        }
+        ToCore::Directory(directory) => core.with_hub(|hub, now| hub.directory(now, directory)),
+        ToCore::Socket(socket, peer) => accept::adopt(core, socket, peer),
+        ToCore::Ask(question) => core.with_hub(question),
+        ToCore::Drain(spread_ms) => {
+            core.draining.set(true);
+            core.with_hub(|hub, now| hub.drain(now, spread_ms));
+        }
+        ToCore::Stop => {}
     }
 }
 
@@ -69,7 +76,7 @@ pub(crate) async fn timer(core: Rc<Core>) {
                 () = core.timer_changed.notified() => continue,
             }
         }
-        core.with_hub(|hub, now| hub.tick(now));
+        guard::step("timer", || core.with_hub(|hub, now| hub.tick(now)));
         core.rearm();
     }
 }
@@ -87,7 +94,9 @@ pub(crate) async fn sweep(core: Rc<Core>) {
             let deadline = core.hub.borrow_mut().queue(handle).and_then(|queue| queue.closing()).map(|closing| closing.deadline_ms);
             match deadline {
                 Some(deadline_ms) if now_ms < deadline_ms => core.sockets.borrow_mut().closing.push(handle),
-                Some(_) | None => flush::close(&core, &socket),
+                Some(_) | None => {
+                    guard::step("sweep", || flush::close(&core, &socket));
+                }
             }
         }
     }

@@ -8,14 +8,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use peal_hub::{Incoming, Open};
+use peal_hub::{Handle, Incoming, Open};
 use peal_wire::ws;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::Core;
-use super::flush;
 use super::socket::Socket;
+use super::{Core, flush, guard};
 
 /// After our close frame and FIN, how long the client's own close is waited for.
 const LINGER: Duration = Duration::from_secs(2);
@@ -33,6 +32,7 @@ pub(crate) async fn run(core: Rc<Core>, upgraded: Upgraded) {
     let handle = core.with_hub(|hub, now| hub.open(now, open));
     let socket = Rc::new(Socket::new(handle, stream));
     core.sockets.borrow_mut().insert(Rc::clone(&socket));
+    let registered = Registered { core: Rc::clone(&core), handle };
     let mut decoder = ws::Decoder::default();
     let mut flow = ControlFlow::Continue(());
     if !leftover.is_empty() {
@@ -45,11 +45,23 @@ pub(crate) async fn run(core: Rc<Core>, upgraded: Upgraded) {
         core.wait_for_outbox().await;
         flow = poll_fn(|cx| step(&core, &socket, &mut decoder, cx)).await;
     }
-    core.sockets.borrow_mut().remove(handle);
-    core.with_hub(|hub, now| hub.closed(now, handle));
+    drop(registered);
     if socket.finished.get() {
         // Reading on lets the kernel deliver our close frame instead of resetting the connection.
         let _ = tokio::time::timeout(LINGER, poll_fn(|cx| discard(&core, &socket, cx))).await;
+    }
+}
+
+/// Takes the connection out of the hub when its task ends, also by a panic.
+struct Registered {
+    core: Rc<Core>,
+    handle: Handle,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.core.sockets.borrow_mut().remove(self.handle);
+        guard::step("close", || self.core.with_hub(|hub, now| hub.closed(now, self.handle)));
     }
 }
 
