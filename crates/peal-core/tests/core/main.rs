@@ -1,6 +1,8 @@
 //! What the rest of the system relies on, a file per promise. `errors_page` and `limits_page` also write `docs/errors.md` and
 //! `docs/limits.md`: run them with `UPDATE_GOLDEN=1` after changing the table of errors, the table of limits or the plans.
 
+mod counters;
+mod counting_page;
 mod errors_page;
 mod json;
 mod limits_page;
