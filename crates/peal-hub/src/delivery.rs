@@ -19,7 +19,7 @@ use crate::action::RequestId;
 use crate::event::{BrokerEvent, Handle};
 use crate::hub::Hub;
 use crate::session::Farewell;
-use crate::stream::{Entry, LossReason, Step};
+use crate::stream::{Entry, LossReason, Step, connected};
 use crate::topic::{Audience, Stage, TopicRef};
 
 pub(crate) use catch_up::{CatchUp, ReadKey};
@@ -88,9 +88,9 @@ impl Hub {
                 _ => {}
             },
             BrokerEvent::History { request, result } => match self.requests.remove(&request) {
-                Some(Pending::Repair(topic)) => self.repair_page(topic, result.as_ref().ok()),
-                Some(Pending::Shared(key, waiters)) => self.shared_page(key, &waiters, result.as_ref().ok()),
-                Some(Pending::Beginning(topic, handle)) => self.beginning_page(topic, handle, result.as_ref().ok()),
+                Some(Pending::Repair(topic)) => self.repair_page(topic, result.ok().map(connected).as_ref()),
+                Some(Pending::Shared(key, waiters)) => self.shared_page(key, &waiters, result.ok().map(connected).as_ref()),
+                Some(Pending::Beginning(topic, handle)) => self.beginning_page(topic, handle, result.ok().map(connected).as_ref()),
                 Some(Pending::NativeHistory { handle, reply }) => self.native_history_page(handle, reply, result),
                 _ => {}
             },

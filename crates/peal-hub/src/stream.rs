@@ -15,7 +15,7 @@ use std::sync::Arc;
 use peal_core::exchange::{Continuity, HistoryPage};
 use peal_core::{Position, Publication};
 
-pub(crate) use gap::{LossReason, before_page};
+pub(crate) use gap::{LossReason, before_page, connected};
 use gap::{Verdict, classify};
 pub(crate) use ring::{Entry, Ring, RingLimits};
 
@@ -213,6 +213,8 @@ impl Stream {
             Continuity::Unknown => self.lose(LossReason::Era, before_page(page), steps),
         }
         for publication in &page.publications {
+            // What waits comes first where it connects, so that ephemeral publications keep their place among the others.
+            self.take_held(now_ms, limits, steps);
             if let (State::Repairing(last), Some(position)) = (self.state, publication.position)
                 && position > last
             {
@@ -291,22 +293,28 @@ impl Stream {
         self.held.push_back(publication);
     }
 
-    fn drain_held(&mut self, now_ms: u64, limits: &StreamLimits, steps: &mut Vec<Step>) {
-        while let State::Live(last) = self.state {
-            let Some(publication) = self.held.front() else { break };
-            match classify(last, publication) {
-                Verdict::Gap => return self.read(last, steps),
-                verdict => {
-                    let Some(publication) = self.held.pop_front() else { break };
-                    self.held_bytes -= ring::cost(&publication);
-                    if verdict == Verdict::Next {
-                        self.release(publication, last, now_ms, limits, steps);
-                    }
-                }
+    /// Releases what waits up to the next gap.
+    fn take_held(&mut self, now_ms: u64, limits: &StreamLimits, steps: &mut Vec<Step>) {
+        while let (Some(last), Some(publication)) = (self.last(), self.held.front()) {
+            let verdict = classify(last, publication);
+            if verdict == Verdict::Gap {
+                return;
+            }
+            let Some(publication) = self.held.pop_front() else { return };
+            self.held_bytes -= ring::cost(&publication);
+            if verdict == Verdict::Next {
+                self.release(publication, last, now_ms, limits, steps);
             }
         }
-        if self.held.is_empty() {
-            self.held = VecDeque::new();
+    }
+
+    /// As [`Self::take_held`]; a gap that is left is read.
+    fn drain_held(&mut self, now_ms: u64, limits: &StreamLimits, steps: &mut Vec<Step>) {
+        self.take_held(now_ms, limits, steps);
+        match self.state {
+            State::Live(last) if !self.held.is_empty() => self.read(last, steps),
+            _ if self.held.is_empty() => self.held = VecDeque::new(),
+            _ => {}
         }
     }
 }

@@ -215,12 +215,12 @@ impl Hub {
         if !std::mem::take(&mut join.reading) {
             return;
         }
-        join.read = match (join.read.take(), page) {
-            (_, None) => Some(Read::Live(LossReason::Overload)),
-            // If something was lost meanwhile, all of it is asked again: the answer must say so.
-            (Some(Read::Page(start)), Some(page)) => extend(start, page, entries).map(Read::Page),
-            (_, Some(page)) => Some(first_page(join.want, page, entries)),
-        };
+        join.read = Some(match (join.read.take(), page) {
+            (_, None) => Read::Live(LossReason::Overload),
+            (Some(Read::Page(start)), Some(page)) if page.continuity == Continuity::Complete => Read::Page(extend(start, page, entries)),
+            // The first page, or something was lost in between: what was read before the loss is no part of the answer.
+            (read, Some(page)) => first_page(join.want, page, entries, read.is_some()),
+        });
         self.join(slot, index);
     }
 
@@ -298,22 +298,24 @@ fn beginning(want: Want, topic: &Topic, page_count: u32, wall_ms: u64) -> Option
     Some(HistoryQuery { topic: topic.clone(), after: None, before: None, since_ms, direction, limit })
 }
 
-fn first_page(want: Want, page: &HistoryPage, entries: &[Arc<Entry>]) -> Read {
+/// `follows`: it is not the very first, but what came before it does not connect.
+fn first_page(want: Want, page: &HistoryPage, entries: &[Arc<Entry>], follows: bool) -> Read {
     let mut entries = entries.to_vec();
-    if matches!(want, Want::RewindCount(_) | Want::Cached) {
+    if matches!(want, Want::RewindCount(_) | Want::Cached) && !follows {
         entries.reverse();
+        entries.drain(..unconnected(&entries));
     }
+    let begins = || before(entries.first()).unwrap_or(page.head);
     let (position, reason) = match (want, page.continuity) {
         (Want::Resume(after), Continuity::Complete) => (after, None),
-        (Want::Resume(_), Continuity::Trimmed { kept_after }) => (kept_after, Some(LossReason::Retention)),
-        (Want::Resume(_), Continuity::EraLost { kept_after }) => (kept_after, Some(LossReason::Era)),
-        (Want::Resume(_), Continuity::Unknown) if entries.is_empty() => return Read::Live(LossReason::Position),
-        (Want::Resume(_), Continuity::Unknown) => (before_page(page), Some(LossReason::Position)),
-        _ => {
-            entries.drain(..unconnected(&entries));
-            (before(entries.first()).unwrap_or(page.head), None)
-        }
+        (_, Continuity::Complete) => (begins(), None),
+        (_, Continuity::Trimmed { kept_after }) => (kept_after, Some(LossReason::Retention)),
+        (_, Continuity::EraLost { kept_after }) => (kept_after, Some(LossReason::Era)),
+        (_, Continuity::Unknown) if entries.is_empty() => return Read::Live(LossReason::Position),
+        (_, Continuity::Unknown) => (before_page(page), Some(LossReason::Position)),
     };
+    // Only who resumes was promised anything.
+    let reason = reason.filter(|_| matches!(want, Want::Resume(_)));
     let entries: VecDeque<_> = entries.into_iter().filter(|entry| entry.publication.position.is_some_and(|at| at > position)).collect();
     let whole = !page.more || matches!(want, Want::RewindCount(_) | Want::Cached);
     let end = entries.back().and_then(|entry| entry.publication.position).unwrap_or(position);
@@ -331,11 +333,7 @@ fn unconnected(entries: &[Arc<Entry>]) -> usize {
     entries.windows(2).rposition(|pair| !connects(pair)).map_or(0, |place| place + 1)
 }
 
-/// `None` if the page does not continue what was read before.
-fn extend(mut start: Start, page: &HistoryPage, entries: &[Arc<Entry>]) -> Option<Start> {
-    if page.continuity != Continuity::Complete {
-        return None;
-    }
+fn extend(mut start: Start, page: &HistoryPage, entries: &[Arc<Entry>]) -> Start {
     let before = start.end;
     start.entries.extend(entries.iter().filter(|entry| entry.publication.position.is_some_and(|at| at > before)).cloned());
     start.end = start.entries.back().and_then(|entry| entry.publication.position).map_or(before, |last| last.max(before));
@@ -343,7 +341,7 @@ fn extend(mut start: Start, page: &HistoryPage, entries: &[Arc<Entry>]) -> Optio
         start.end = start.end.max(page.head);
     }
     start.finished = start.end == before;
-    Some(start)
+    start
 }
 
 /// How many publications lie between two positions, but for the connection's own.

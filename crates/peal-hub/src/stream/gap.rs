@@ -42,6 +42,20 @@ pub(super) fn classify(last: Position, publication: &Publication) -> Verdict {
     }
 }
 
+/// Cuts a page read forwards before the first publication that does not connect to the one before it: a page vouches for its
+/// beginning only, and an era that ended inside of it may have taken something along. Reading on after the cut says what.
+pub(crate) fn connected(mut page: HistoryPage) -> HistoryPage {
+    let gap = page.publications.windows(2).position(|pair| {
+        let last = pair[0].position;
+        last.is_some_and(|last| classify(last, &pair[1]) == Verdict::Gap)
+    });
+    if let Some(gap) = gap {
+        page.publications.truncate(gap + 1);
+        page.more = true;
+    }
+    page
+}
+
 /// The position after which a page's publications begin.
 pub(crate) fn before_page(page: &HistoryPage) -> Position {
     match page.publications.first().and_then(|first| first.position) {

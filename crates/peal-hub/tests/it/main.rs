@@ -6,6 +6,11 @@
 mod model;
 mod rig;
 
+mod backpressure;
+mod cleanup;
+mod control;
+mod gap;
+mod liveness;
 mod native_connect;
 mod native_presence;
 mod native_publish;
@@ -17,3 +22,4 @@ mod pusher_presence;
 mod pusher_signin;
 mod pusher_subscribe;
 mod resume;
+mod revocation;

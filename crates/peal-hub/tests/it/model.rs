@@ -13,6 +13,8 @@ struct Kept {
     entries: Vec<Arc<Publication>>,
     /// Positions that were issued and survived, trimmed ones included.
     survived: Vec<Position>,
+    /// First publications of eras of which nobody knows what came before.
+    breaks: Vec<Position>,
     /// The first publication of the next era carries this.
     pending_era: Option<Option<Position>>,
 }
@@ -125,6 +127,9 @@ impl Model {
                     Position::new(self.next_era - 1, 1)
                 }
             };
+            if era_start.is_some_and(|start| start.tail.is_none()) && !kept.survived.is_empty() {
+                kept.breaks.push(next);
+            }
             kept.survived.push(next);
             position = Some(next);
         }
@@ -219,9 +224,14 @@ impl Model {
         let none = Kept::default();
         let kept = self.topics.get(&query.topic).unwrap_or(&none);
         let continuity = query.after.map_or(Continuity::Complete, |after| self.continuity(&query.topic, kept, after));
+        let lost_to = match continuity {
+            Continuity::EraLost { kept_after } => Some(kept_after),
+            _ => None,
+        };
         let fits = |entry: &&Arc<Publication>| {
             let at = entry.position.expect("kept");
-            query.after.is_none_or(|after| at > after)
+            lost_to.is_none_or(|to| at > to)
+                && query.after.is_none_or(|after| at > after)
                 && query.before.is_none_or(|before| at < before)
                 && query.since_ms.is_none_or(|since| entry.ts >= since)
         };
@@ -242,6 +252,10 @@ impl Model {
         if after > head {
             return Continuity::Unknown;
         }
+        let next = kept.survived.iter().find(|at| **at > after);
+        if let Some(next) = next.filter(|next| kept.breaks.contains(next)) {
+            return Continuity::EraLost { kept_after: before(*next) };
+        }
         if !kept.survived.contains(&after) && !begins {
             let same_era = kept.survived.iter().any(|at| at.era == after.era && *at > after);
             return if same_era || head.seq == 0 && head.era == after.era {
@@ -250,8 +264,7 @@ impl Model {
                 Continuity::EraLost { kept_after: first.map_or(head, before) }
             };
         }
-        let next_survivor = kept.survived.iter().find(|at| **at > after);
-        match (next_survivor, first) {
+        match (next, first) {
             (None, _) => Continuity::Complete,
             (Some(next), Some(first)) if *next == first => Continuity::Complete,
             (Some(_), Some(first)) => Continuity::Trimmed { kept_after: before(first) },

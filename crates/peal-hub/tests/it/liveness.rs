@@ -1,0 +1,109 @@
+//! Silence, closing and draining.
+
+use peal_hub::Incoming;
+use serde_json::json;
+
+use crate::rig::*;
+
+#[test]
+fn a_silent_pusher_client_is_pinged_after_two_minutes_and_closed_half_a_minute_later() {
+    let mut rig = Rig::new();
+    let ada = rig.pusher();
+    rig.after(60_000);
+    rig.send(ada, json!({"event": "pusher:ping"}));
+    rig.got(ada);
+    rig.after(119_999);
+    rig.nothing(ada);
+    rig.after(1);
+    assert_eq!(rig.got(ada), [Got::Ping, Got::Json(json!({"event": "pusher:ping", "data": {}}))]);
+    rig.after(29_999);
+    rig.nothing(ada);
+    rig.after(1);
+    assert_eq!(rig.closed_with(ada), Some(4201));
+    rig.assert_empty();
+}
+
+#[test]
+fn any_answer_keeps_a_pusher_client() {
+    let mut rig = Rig::new();
+    for answer in [Incoming::Pong, Incoming::Text(r#"{"event":"pusher:pong"}"#)] {
+        let ada = rig.pusher();
+        rig.after(120_000);
+        rig.incoming(ada, answer);
+        rig.got(ada);
+        rig.after(119_999);
+        rig.nothing(ada);
+        rig.cut(ada);
+    }
+    rig.assert_empty();
+}
+
+#[test]
+fn a_silent_native_client_is_pinged_after_25_seconds_and_closed_after_ten_more() {
+    let mut rig = Rig::new();
+    let ada = rig.native("ada");
+    rig.after(24_999);
+    rig.nothing(ada);
+    rig.after(1);
+    assert_eq!(rig.got(ada), [Got::Ping]);
+    rig.after(10_000);
+    assert_eq!(rig.closed_with(ada), Some(4201));
+    rig.assert_empty();
+}
+
+#[test]
+fn a_close_frame_is_answered_and_nothing_comes_after_it() {
+    let mut rig = Rig::new();
+    let (ada, bob) = (rig.native("ada"), rig.pusher());
+    for (client, code) in [(ada, Some(1000)), (bob, None)] {
+        rig.incoming(client, Incoming::Close(code));
+        assert_eq!(rig.closed_with(client), Some(1000));
+        rig.send(client, json!({"event": "pusher:ping"}));
+        rig.nothing(client);
+        assert!(rig.hub.queue(client).expect("until the transport is gone").closing().is_some());
+    }
+    rig.assert_empty();
+}
+
+#[test]
+fn a_violation_closes_with_the_code_of_the_websocket_protocol() {
+    let mut rig = Rig::new();
+    let ada = rig.pusher();
+    rig.incoming(ada, Incoming::Violation { close: 1009, code: peal_core::ErrorCode::FrameTooLarge });
+    assert_eq!(rig.got(ada), [Got::Close(1009, "frame_too_large".into())]);
+    rig.assert_empty();
+}
+
+#[test]
+fn a_drain_tells_native_clients_when_to_come_back_and_closes_everyone_in_turn() {
+    let mut rig = Rig::new();
+    let (ada, bob, eve, dan) = (rig.native("ada"), rig.pusher(), rig.native("eve"), rig.pusher());
+    rig.hub.drain(rig.now, 4_000);
+    rig.run();
+    assert_eq!(rig.next(ada), json!({"goaway": {"retry_in": 0}}));
+    assert_eq!(rig.next(eve), json!({"goaway": {"retry_in": 2_000}}));
+    rig.nothing(bob);
+    rig.after(1_000);
+    assert_eq!(rig.closed_with(ada), Some(4200));
+    assert_eq!(rig.closed_with(bob), Some(4200));
+    rig.nothing(bob);
+    rig.after(1_999);
+    assert_eq!(rig.closed_with(eve), Some(4200));
+    rig.nothing(dan);
+    rig.after(1);
+    assert_eq!(rig.closed_with(dan), Some(4200));
+    rig.assert_empty();
+}
+
+#[test]
+fn an_idle_connection_has_one_timer() {
+    let mut rig = Rig::new();
+    let empty = rig.hub.counts().timers;
+    for n in 0..10 {
+        rig.pusher();
+        rig.native(&format!("c{n}"));
+    }
+    // One more sweeps the rings.
+    assert_eq!(rig.hub.counts().timers - empty, 21);
+    rig.assert_empty();
+}
