@@ -54,6 +54,16 @@ enum State {
     Repairing(Position),
 }
 
+/// See [`Stream::certainty`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Certainty {
+    Certain,
+    /// The broker has been asked.
+    Asking,
+    /// The broker could not say.
+    Doubtful,
+}
+
 #[derive(Debug)]
 pub(crate) struct Stream {
     state: State,
@@ -98,6 +108,15 @@ impl Stream {
 
     pub(crate) fn ring(&self) -> &Ring {
         &self.ring
+    }
+
+    /// Whether this core knows of nothing that it may have missed. Then what follows a position in the ring is all there is.
+    pub(crate) fn certainty(&self) -> Certainty {
+        match self.state {
+            State::Live(_) if !self.attaching => Certainty::Certain,
+            _ if self.waiting => Certainty::Doubtful,
+            _ => Certainty::Asking,
+        }
     }
 
     /// Whether an answer to attach is outstanding: detaching would race with it.
@@ -318,3 +337,6 @@ impl Stream {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

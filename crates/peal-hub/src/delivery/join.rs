@@ -16,7 +16,7 @@ use super::{CatchUp, Pending, Progress, unavailable};
 use crate::event::Handle;
 use crate::hub::Hub;
 use crate::session::Session;
-use crate::stream::{Entry, LossReason, Stream, before_page};
+use crate::stream::{Certainty, Entry, LossReason, Stream, before_page};
 use crate::topic::{Stage, TopicRef};
 
 /// Publications that may be read before an answer, to count what a resume across eras replays.
@@ -148,7 +148,12 @@ impl Hub {
         let start = match join.read.take() {
             Some(Read::Page(start)) => Some(start),
             Some(Read::Live(reason)) => Some(Start { reason: Some(reason), ..Start::at(last) }),
-            None => from_ring(join.want, &topic.stream, last),
+            None => match (join.want, topic.stream.certainty()) {
+                // Nobody is told that nothing was lost while that is being found out.
+                (Want::Resume(_), Certainty::Asking) => return Some(Next::Wait),
+                (Want::Resume(_), Certainty::Doubtful) => Some(Start { reason: Some(LossReason::Overload), ..Start::at(last) }),
+                (want, _) => from_ring(want, &topic.stream, last),
+            },
         };
         let Some(start) = start else {
             return Some(match join.want {

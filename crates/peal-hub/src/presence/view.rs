@@ -154,3 +154,6 @@ impl View {
         Some(Effect { connection, before: Some(member), came: None, went })
     }
 }
+
+#[cfg(test)]
+mod tests;
