@@ -40,6 +40,10 @@ test: tools $(POSTGRES_STAMP) ## install what tests need, then check everything;
 lint: tools ## formatting, clippy and the JavaScript linters
 	@cargo run --quiet --package peal-testkit --bin peal-check -- --only fmt --only clippy --only sdk-lint --only dashboard-lint --only dashboard-typecheck
 
+bench: $(POSTGRES_STAMP) sdk dashboard ## measure Peal beside a bare loop; ARGS=--quick for a first look, ARGS=--record for RESULTS.md
+	@cargo build --release --bin peal
+	@cargo run --release --package peal-bench -- run $(ARGS)
+
 docs: ## write the pages that are generated from the code
 	@UPDATE_GOLDEN=1 cargo test --quiet --bins --tests -p peal-cli -p peal-core -p peal-api -- the_page_lists_every_setting errors_page openapi
 
