@@ -30,6 +30,8 @@ pub(crate) struct Entry {
 pub(crate) struct Log {
     /// In order of position, nothing ever removed.
     pub(crate) entries: Vec<Entry>,
+    /// Before this index nothing is kept.
+    first_kept: usize,
     pub(crate) ephemeral: Vec<(u64, Arc<Publication>)>,
     pub(crate) attached: BTreeSet<usize>,
     pub(crate) ids: BTreeMap<MessageId, (Option<Position>, u64)>,
@@ -77,8 +79,15 @@ impl Log {
     }
 
     pub(super) fn trim(&mut self, now_ms: u64, keep: usize) {
-        let kept = self.entries.iter_mut().rev().filter(|entry| entry.fate == Fate::Kept);
-        kept.skip(keep).for_each(|entry| entry.fate = Fate::Trimmed(now_ms));
+        let mut excess = self.entries[self.first_kept..].iter().filter(|entry| entry.fate == Fate::Kept).count().saturating_sub(keep);
+        while excess > 0 {
+            let entry = &mut self.entries[self.first_kept];
+            if entry.fate == Fate::Kept {
+                entry.fate = Fate::Trimmed(now_ms);
+                excess -= 1;
+            }
+            self.first_kept += 1;
+        }
     }
 
     pub(super) fn fail_over(&mut self, now_ms: u64, lost: usize) {
@@ -117,7 +126,8 @@ impl Log {
                 && query.before.is_none_or(|before| entry.position < before)
                 && query.since_ms.is_none_or(|since| entry.publication.ts >= since)
         };
-        let mut found: Vec<Arc<Publication>> = self.entries.iter().filter(fits).map(|entry| Arc::clone(&entry.publication)).collect();
+        let mut found: Vec<Arc<Publication>> =
+            self.entries[self.first_kept..].iter().filter(fits).map(|entry| Arc::clone(&entry.publication)).collect();
         let limit = query.limit as usize;
         let more = found.len() > limit;
         if query.direction == Direction::Backwards {

@@ -2,7 +2,11 @@
 
 /// Bytes that have not made a whole frame yet.
 #[derive(Debug, Default)]
-pub(crate) struct Frames(Vec<u8>);
+pub(crate) struct Frames {
+    bytes: Vec<u8>,
+    /// So many of them belong to frames that were taken.
+    taken: usize,
+}
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
@@ -14,18 +18,19 @@ pub(crate) enum Frame {
 
 impl Frames {
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
+        self.bytes.drain(..std::mem::take(&mut self.taken));
+        self.bytes.extend_from_slice(bytes);
     }
 
     /// # Errors
     /// When a server may not send such a frame.
     pub(crate) fn next(&mut self) -> Result<Option<Frame>, String> {
-        let Some((header, length)) = header(&self.0)? else { return Ok(None) };
-        if self.0.len() < header + length {
-            return Ok(None);
-        }
-        let opcode = self.0[0] & 0x0f;
-        let payload: Vec<u8> = self.0.drain(..header + length).skip(header).collect();
+        let bytes = &self.bytes[self.taken..];
+        let Some((header, length)) = header(bytes)? else { return Ok(None) };
+        let Some(payload) = bytes.get(header..header + length) else { return Ok(None) };
+        let opcode = bytes[0] & 0x0f;
+        let payload = payload.to_vec();
+        self.taken += header + length;
         match opcode {
             0x1 => String::from_utf8(payload).map(|text| Some(Frame::Text(text))).map_err(|_| "a text frame that is not UTF-8".into()),
             0x8 => Ok(Some(Frame::Close(payload.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]]))))),

@@ -287,7 +287,7 @@ impl Native {
         }
         let position = position(&ok["position"])?;
         let log = ctx.log(channel);
-        let entry = log.entries.iter().find(|entry| entry.position == position).ok_or("published where nothing is")?;
+        let entry = log.entries.iter().rev().find(|entry| entry.position == position).ok_or("published where nothing is")?;
         if entry.publication.id.as_str() != text || ok["id"].as_str() != Some(text) {
             return Err(format!("published {text}, but {} stands there", entry.publication.id));
         }
@@ -325,7 +325,7 @@ impl Native {
         if body["position"].is_null() {
             return view.ephemeral(&truth, &text);
         }
-        view.message(&truth, position(&body["position"])?, body["id"].as_str().unwrap_or_default(), &[text])
+        view.message(&truth, position(&body["position"])?, body["id"].as_str().unwrap_or_default(), &text)
     }
 
     fn presence(&mut self, body: &Value, ctx: &Ctx<'_>) -> Result<(), String> {
