@@ -23,6 +23,7 @@ mod rule;
 mod seed;
 mod session;
 mod store;
+mod usage;
 mod vault;
 
 pub use account::{Credentials, Org, SignUp, SignedUp, User, UserId};
@@ -37,3 +38,4 @@ pub use revocation::Revocation;
 pub use seed::SeedApp;
 pub use session::{NewSession, Role, Session, SessionId, SessionOrigin, SessionToken};
 pub use store::{Store, StoreOptions};
+pub use usage::{FlushAnswer, GapReason, Resolution, RolledUp, UsageDifference, UsageGap, UsagePoint};
