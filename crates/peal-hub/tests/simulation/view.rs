@@ -172,7 +172,7 @@ impl View {
             return Err(format!("discontinuity from {from}, but everything up to {cursor} has arrived"));
         }
         if let Some(promise) = self.promise.filter(|_| !excused)
-            && let Some(entry) = to.between(cursor, until.next()).find(|entry| was_gone(entry, promise.asked_ms))
+            && let Some(entry) = to.between(cursor, until.next()).find(|entry| was_known_gone(to.log, entry, promise.asked_ms))
         {
             return Err(format!("recovered: true, although {} was gone before the client asked", entry.position));
         }
@@ -206,8 +206,14 @@ impl View {
     }
 }
 
-fn was_gone(entry: &Entry, at_ms: u64) -> bool {
-    matches!(entry.fate, Fate::Trimmed(gone_ms) | Fate::Lost(gone_ms) if gone_ms < at_ms)
+/// Whether a hub could know at this time that the broker has the entry no more. A tail that was lost is known when the next era begins.
+fn was_known_gone(log: &Log, entry: &Entry, at_ms: u64) -> bool {
+    let era_began = || log.after(entry.position).iter().any(|later| later.position.era > entry.position.era && later.at_ms < at_ms);
+    match entry.fate {
+        Fate::Kept => false,
+        Fate::Trimmed(gone_ms) => gone_ms < at_ms,
+        Fate::Lost(gone_ms) => gone_ms < at_ms && era_began(),
+    }
 }
 
 fn last(log: &Log) -> Position {
