@@ -106,3 +106,34 @@ async fn a_server_disconnects_one_connection_or_a_signed_in_user() {
     other.alive().await;
     node.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_postgres_what_is_known_keeps_working_and_what_is_not_is_retryable() {
+    let mut node = TestNode::start().await;
+    let (mut socket, _) = node.pusher(&APP).await;
+    socket.subscribe("room").await;
+    node.lose_postgres().await;
+    within(async {
+        while !node.edge.unready().iter().any(|reason| reason.contains("Postgres")) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(node.http("GET", "/readyz", &[], b"").await.status, 503);
+
+    assert_eq!(node.trigger(&APP, "room", "still", "here").await.status, 200);
+    assert_eq!(socket.json().await["event"], "still");
+    let (mut another, _) = node.pusher(&APP).await;
+    another.alive().await;
+
+    let mut unknown = node.websocket("/app/perhaps-new?protocol=7").await;
+    assert_eq!(unknown.closed().await, Some(4100));
+    let mut unknown = node.websocket("/v1/connect").await;
+    let reply = unknown.request(json!({"id": 1, "connect": {"key": "perhaps-new", "version": 1}})).await;
+    assert_eq!((&reply["error"]["name"], &reply["error"]["retryable"]), (&json!("directory_stale"), &json!(true)), "{reply}");
+    let nobody = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, "perhaps-new:x");
+    node.http("POST", "/v1/channels/a/messages", &[("authorization", &format!("Basic {nobody}"))], b"{}")
+        .await
+        .refused(503, "directory_stale");
+    node.stop().await;
+}

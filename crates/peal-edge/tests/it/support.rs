@@ -63,7 +63,7 @@ pub(crate) struct TestNode {
     pub(crate) edge: EdgeHandle,
     pub(crate) addr: SocketAddr,
     pub(crate) store: Store,
-    _database: TestDb,
+    database: Option<TestDb>,
 }
 
 impl TestNode {
@@ -88,7 +88,7 @@ impl TestNode {
         let edge = peal_edge::start(config, store.clone(), broker).await.expect("starts");
         let addr = edge.local_addrs()[0];
         edge.refresh_directory().await;
-        Self { edge, addr, store, _database: database }
+        Self { edge, addr, store, database: Some(database) }
     }
 
     pub(crate) async fn websocket(&self, path: &str) -> Socket {
@@ -174,6 +174,12 @@ impl TestNode {
         if tokio::time::timeout(PATIENCE, empty).await.is_err() {
             panic!("left behind: {last}");
         }
+    }
+
+    /// Takes Postgres away: the database and every connection to it.
+    pub(crate) async fn lose_postgres(&mut self) {
+        let database = self.database.take();
+        tokio::task::spawn_blocking(move || drop(database)).await.expect("drops");
     }
 
     pub(crate) async fn stop(self) {
