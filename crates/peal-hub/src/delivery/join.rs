@@ -254,7 +254,8 @@ impl Hub {
                     position: start.position,
                     recovered: matches!(join.want, Want::Resume(_)) && start.reason.is_none(),
                     replay: replay as u32,
-                    reason: start.reason,
+                    // Only who resumes was promised anything.
+                    reason: start.reason.filter(|_| matches!(join.want, Want::Resume(_))),
                     presence: None,
                 };
                 self.native_subscribed(slot, index, &requests, subscribed);
@@ -310,17 +311,19 @@ fn first_page(want: Want, page: &HistoryPage, entries: &[Arc<Entry>], follows: b
         entries.reverse();
         entries.drain(..unconnected(&entries));
     }
-    let begins = || before(entries.first()).unwrap_or(page.head);
-    let (position, reason) = match (want, page.continuity) {
-        (Want::Resume(after), Continuity::Complete) => (after, None),
-        (_, Continuity::Complete) => (begins(), None),
-        (_, Continuity::Trimmed { kept_after }) => (kept_after, Some(LossReason::Retention)),
-        (_, Continuity::EraLost { kept_after }) => (kept_after, Some(LossReason::Era)),
-        (_, Continuity::Unknown) if entries.is_empty() => return Read::Live(LossReason::Position),
-        (_, Continuity::Unknown) => (before_page(page), Some(LossReason::Position)),
+    let (position, reason) = match page.continuity {
+        Continuity::Complete => (None, None),
+        Continuity::Trimmed { kept_after } => (Some(kept_after), Some(LossReason::Retention)),
+        Continuity::EraLost { kept_after } => (Some(kept_after), Some(LossReason::Era)),
+        Continuity::Unknown => (Some(before_page(page)), Some(LossReason::Position)),
     };
-    // Only who resumes was promised anything.
-    let reason = reason.filter(|_| matches!(want, Want::Resume(_)));
+    if let Some(reason) = reason.filter(|_| entries.is_empty()) {
+        return Read::Live(reason);
+    }
+    let position = position.unwrap_or_else(|| match want {
+        Want::Resume(after) => after,
+        _ => before(entries.first()).unwrap_or(page.head),
+    });
     let entries: VecDeque<_> = entries.into_iter().filter(|entry| entry.publication.position.is_some_and(|at| at > position)).collect();
     let whole = !page.more || matches!(want, Want::RewindCount(_) | Want::Cached);
     let end = entries.back().and_then(|entry| entry.publication.position).unwrap_or(position);

@@ -30,6 +30,8 @@ pub(crate) struct Model {
     pub(crate) lose: usize,
     /// Every question fails.
     pub(crate) away: bool,
+    /// What a failed primary took along is remembered: who is at the surviving tail is told.
+    pub(crate) witnessed_loss: bool,
     pub(crate) now_ms: u64,
     pub(crate) history_reads: usize,
     pub(crate) attaches: usize,
@@ -45,6 +47,7 @@ impl Model {
             ids: BTreeMap::new(),
             lose: 0,
             away: false,
+            witnessed_loss: false,
             now_ms: 0,
             history_reads: 0,
             attaches: 0,
@@ -251,6 +254,9 @@ impl Model {
         let begins = after.seq == 0 && kept.survived.first().is_none_or(|first| after.era <= first.era && after.era >= 100);
         if after > head {
             return Continuity::Unknown;
+        }
+        if self.witnessed_loss && after == head {
+            return Continuity::EraLost { kept_after: head };
         }
         let next = kept.survived.iter().find(|at| **at > after);
         if let Some(next) = next.filter(|next| kept.breaks.contains(next)) {

@@ -229,3 +229,19 @@ fn a_rewind_begins_after_the_last_loss() {
         rig.assert_empty();
     }
 }
+
+#[test]
+fn a_history_that_ends_before_live_with_a_loss_is_answered_and_not_asked_for_ever() {
+    let mut rig = Rig::new();
+    let (ada, bob) = (rig.native("ada"), rig.native("bob"));
+    let positions = publish(&mut rig, 0..3);
+    rig.native_subscribe(ada, "room");
+    publish(&mut rig, 3..5);
+    // A new primary has only the first, and it is known that more was lost. This core has seen the rest.
+    rig.model.fail_over(&messages("room"), 1);
+    rig.model.witnessed_loss = true;
+    let (reply, data) = resume(&mut rig, bob, &positions[0].to_string());
+    assert_eq!((&reply["recovered"], &reply["reason"], &reply["replay"]), (&json!(false), &json!("era"), &json!(0)));
+    assert!(data.is_empty() && rig.model.history_reads < 5);
+    rig.assert_empty();
+}
