@@ -205,7 +205,8 @@ impl Native {
                     return Err("a discontinuity although nothing was lost".into());
                 }
                 // A slow reader may outlive what was there when the promise was made, and a hub that was not sent something cannot know of it.
-                let excused = ctx.profile.stall > 0 || ctx.hub_missed_ms.is_some_and(|at| at + EXCUSED_MS > ctx.now_ms);
+                let slow = ctx.profile.stall > 0 || ctx.profile.hub.queue_soft_bytes < 100_000;
+                let excused = slow || ctx.hub_missed_ms.is_some_and(|at| at + EXCUSED_MS > ctx.now_ms);
                 let truth = ctx.truth(channel, self.connection);
                 self.channels[channel].view.discontinuity(&truth, from, to, excused)
             }
