@@ -1,6 +1,7 @@
-//! What tests share: a database per test, the workspace's paths, and the program that runs every test of the repository
+//! What tests share: a database per test, Redis servers, the workspace's paths, and the program that runs every test of the repository
 //! (`src/bin/peal-check.rs`). Only tests depend on this crate.
 
 pub mod check;
 pub mod postgres;
+pub mod redis;
 pub mod workspace;

@@ -23,6 +23,9 @@ pub(super) fn check(_: &Context) -> Outcome {
     if chromium().is_none() {
         packages.push("chromium");
     }
+    if !run("redis-server", &["--version"]) {
+        packages.push("redis-server");
+    }
     let mut failures: Vec<String> =
         [cargo_component("fmt", "rustfmt"), cargo_component("clippy", "clippy"), node()].into_iter().flatten().collect();
     if !packages.is_empty()
