@@ -20,6 +20,8 @@ pub struct HubConfig {
     pub close_deadline_ms: u64,
     /// A connection must authenticate within this time.
     pub auth_timeout_ms: u64,
+    /// A Pusher connection must be vouched for within this time, where the app asks that of everyone.
+    pub pusher_authorise_timeout_ms: u64,
     /// Silence after which a Pusher client is pinged; it is told so.
     pub pusher_activity_timeout_s: u32,
     pub pusher_pong_timeout_ms: u64,
@@ -57,6 +59,7 @@ impl Default for HubConfig {
             write_deadline_ms: 30_000,
             close_deadline_ms: 5_000,
             auth_timeout_ms: 10_000,
+            pusher_authorise_timeout_ms: 30_000,
             pusher_activity_timeout_s: 120,
             pusher_pong_timeout_ms: 30_000,
             native_ping_ms: 25_000,

@@ -13,6 +13,7 @@ use crate::event::Handle;
 use crate::queue::OutQueue;
 use crate::session::Session;
 use crate::timer::{Owner, Timers};
+use crate::usage::{Tab, Weight};
 
 /// No such entry, in the tables that are indexed by small integers.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -38,6 +39,7 @@ pub(crate) struct Connection {
     /// Subscriptions that do not get what is live, because they join or catch up.
     pub(crate) unsettled: u32,
     pub(crate) app: Option<AppId>,
+    pub(crate) tab: Tab,
     pub(crate) queue: OutQueue,
     pub(crate) session: Session,
     pub(crate) subs: Vec<Sub>,
@@ -97,6 +99,7 @@ impl Connections {
             pusher,
             unsettled: 0,
             app: None,
+            tab: Tab::default(),
             queue: OutQueue::default(),
             session,
             subs: Vec::new(),
@@ -113,8 +116,8 @@ impl Connections {
         handle
     }
 
-    pub(crate) fn remove(&mut self, slot: u32) {
-        self.slab.try_remove(slot as usize);
+    pub(crate) fn remove(&mut self, slot: u32) -> Option<Connection> {
+        self.slab.try_remove(slot as usize)
     }
 
     /// The slot of a connection that is still the one that was meant.
@@ -143,7 +146,7 @@ impl Connections {
     }
 
     /// Queues a frame. An empty one is none.
-    pub(crate) fn push(&mut self, slot: u32, frame: Bytes, clock: WriteClock, timers: &mut Timers) {
+    pub(crate) fn push(&mut self, slot: u32, frame: Bytes, weight: Weight, clock: WriteClock, timers: &mut Timers) {
         let Some(connection) = self.slab.get_mut(slot as usize) else { return };
         if frame.is_empty() || connection.queue.closing().is_some() {
             return;
@@ -155,7 +158,7 @@ impl Connections {
                 timers.arm(Owner::Connection(slot), &mut connection.timer, Some(due));
             }
         }
-        connection.queue.push(frame);
+        connection.queue.push(frame, weight);
         if !connection.dirty {
             connection.dirty = true;
             self.dirty.push_back(Handle { slot, generation: connection.generation });

@@ -21,6 +21,7 @@ use crate::hub::Hub;
 use crate::session::Farewell;
 use crate::stream::{Entry, LossReason, Step, connected};
 use crate::topic::{Audience, Stage, TopicRef};
+use crate::usage::{Ingress, message_weight};
 
 pub(crate) use catch_up::{CatchUp, ReadKey};
 pub(crate) use join::{Join, Replier, Subscribed, Want};
@@ -45,8 +46,9 @@ pub(crate) enum Pending {
         handle: Handle,
         reply: u64,
         topic: Topic,
+        ingress: Option<Box<Ingress>>,
     },
-    ClientEvent(Handle),
+    ClientEvent(Handle, Option<Box<Ingress>>),
     NativeHistory {
         handle: Handle,
         reply: u64,
@@ -83,8 +85,14 @@ impl Hub {
             BrokerEvent::Deliveries(batch) => batch.into_iter().for_each(|delivery| self.deliver(delivery)),
             BrokerEvent::Interrupted { topics } => self.interrupted(&topics),
             BrokerEvent::Published { request, result } => match self.requests.remove(&request) {
-                Some(Pending::NativePublish { handle, reply, topic }) => self.native_published(handle, reply, &topic, result),
-                Some(Pending::ClientEvent(handle)) => self.client_event_published(handle, &result),
+                Some(Pending::NativePublish { handle, reply, topic, ingress }) => {
+                    self.count_published(ingress, &result);
+                    self.native_published(handle, reply, &topic, result);
+                }
+                Some(Pending::ClientEvent(handle, ingress)) => {
+                    self.count_published(ingress, &result);
+                    self.client_event_published(handle, &result);
+                }
                 _ => {}
             },
             BrokerEvent::History { request, result } => match self.requests.remove(&request) {
@@ -149,8 +157,13 @@ impl Hub {
     fn fan_out(&mut self, index: u32, entry: &Entry, after: Position) {
         let clock = self.write_clock();
         let soft = self.config.queue_soft_bytes;
-        let Self { topics, connections, progress, timers, .. } = self;
-        let Some(audience) = topics.get_mut(index).and_then(|topic| topic.messages_mut()) else { return };
+        let now = self.now;
+        let Self { topics, connections, progress, timers, counters, .. } = self;
+        let Some(topic) = topics.get_mut(index) else { return };
+        let app = topic.topic.app;
+        let Some(audience) = topic.messages_mut() else { return };
+        // Looked up once, not for each subscriber.
+        let weight = message_weight(counters, now, app, &audience.channel, &entry.publication);
         for subscriber in &mut audience.subscribers {
             if subscriber.stage != Stage::Live {
                 continue;
@@ -161,7 +174,7 @@ impl Hub {
             }
             if connection.queue.bytes() < soft {
                 let frame = entry.frame(&audience.channel, subscriber.pusher).clone();
-                connections.push(subscriber.slot, frame, clock, timers);
+                connections.push(subscriber.slot, frame, weight, clock, timers);
             } else if entry.publication.position.is_some() {
                 subscriber.stage = Stage::CatchingUp;
                 audience.unsettled += 1;

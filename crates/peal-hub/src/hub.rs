@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use peal_core::usage::Counters;
 use peal_core::{AppId, ConnectionId, Directory, Now, Topic};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -23,6 +24,7 @@ use crate::queue::OutQueue;
 use crate::stream::StreamLimits;
 use crate::timer::Timers;
 use crate::topic::Topics;
+use crate::usage::Weight;
 
 /// Bytes of one message before authentication: room for the largest token and no more.
 const PREAUTH_BYTES: usize = 4 * 1024;
@@ -54,6 +56,7 @@ pub struct Hub {
     pub(crate) timers: Timers,
     pub(crate) sweep_timer: Option<u64>,
     actions: VecDeque<Action>,
+    pub(crate) counters: Counters,
     pub(crate) rng: StdRng,
 }
 
@@ -79,6 +82,7 @@ impl Hub {
             timers: Timers::default(),
             sweep_timer: None,
             actions: VecDeque::new(),
+            counters: Counters::default(),
         }
     }
 
@@ -95,7 +99,9 @@ impl Hub {
         self.now = now;
         if let Some(slot) = self.connections.slot(handle) {
             self.let_go(slot, crate::session::Farewell::Lost);
-            self.connections.remove(slot);
+            if let Some(gone) = self.connections.remove(slot) {
+                gone.tab.release(&mut self.counters);
+            }
         }
     }
 
@@ -154,8 +160,10 @@ impl Hub {
         self.now = now;
         let Some(slot) = self.connections.slot(handle) else { return };
         let soft = self.config.queue_soft_bytes;
-        let Some(connection) = self.connections.get_mut(slot) else { return };
-        connection.queue.advance(bytes);
+        let Self { connections, counters, .. } = self;
+        let Some(connection) = connections.get_mut(slot) else { return };
+        let tab = &mut connection.tab;
+        connection.queue.advance(bytes, |weight| tab.sent(counters, now, weight));
         connection.progress_ms = now.mono_ms;
         if connection.unsettled > 0 && connection.queue.bytes() <= soft / 2 {
             self.continue_all(slot);
@@ -188,12 +196,17 @@ impl Hub {
 
     /// Queues a frame for a connection. One whose queue is full beyond all measure is closed instead.
     pub(crate) fn push(&mut self, slot: u32, frame: Bytes) {
+        self.push_weighed(slot, frame, Weight::Nothing);
+    }
+
+    /// As [`Self::push`], for what counts when it has left.
+    pub(crate) fn push_weighed(&mut self, slot: u32, frame: Bytes, weight: Weight) {
         let hard = self.config.queue_hard_bytes;
         if self.connections.get(slot).is_some_and(|connection| connection.queue.bytes() > hard && connection.queue.closing().is_none()) {
             return self.cut_slow(slot);
         }
         let clock = self.write_clock();
-        self.connections.push(slot, frame, clock, &mut self.timers);
+        self.connections.push(slot, frame, weight, clock, &mut self.timers);
     }
 
     pub(crate) fn write_clock(&self) -> WriteClock {

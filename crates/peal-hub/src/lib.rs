@@ -33,6 +33,7 @@ mod session;
 mod stream;
 mod timer;
 mod topic;
+mod usage;
 
 pub use action::{Action, RequestId};
 pub use apps::retention;
@@ -41,3 +42,4 @@ pub use event::{BrokerEvent, Handle, Incoming, Open, Protocol};
 pub use hub::Hub;
 pub use occupancy::{HubCounts, Occupancy};
 pub use queue::{Closing, OutQueue};
+pub use usage::Weight;

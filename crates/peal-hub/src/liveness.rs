@@ -68,6 +68,9 @@ impl Hub {
             Session::Over => return None,
             Session::PusherOpening(opening) if now_ms >= opening.deadline_ms => return lost(ErrorCode::DirectoryStale),
             Session::NativeOpening(opening) if now_ms >= opening.deadline_ms => return lost(ErrorCode::AuthTimeout),
+            Session::Pusher(session) if session.authorise_by_ms.is_some_and(|by| now_ms >= by) => {
+                return lost(ErrorCode::CredentialsMissing);
+            }
             _ => {}
         }
         if !connection.queue.is_empty() && now_ms >= connection.progress_ms + self.config.write_deadline_ms {
@@ -172,6 +175,9 @@ impl Hub {
         let mut at = session_ms.min(write_ms).min(connection.drain_ms);
         if let Some((expires_ms, _)) = self.expiry(slot) {
             at = at.min(on_wall(expires_ms));
+        }
+        if let Session::Pusher(session) = &connection.session {
+            at = at.min(session.authorise_by_ms.unwrap_or(u64::MAX));
         }
         if let Session::Native(session) = &connection.session {
             if let Some(notice_ms) = session.notice_due_ms(self.config.expiring_notice_ms) {

@@ -5,6 +5,8 @@ use std::io::IoSlice;
 
 use bytes::Bytes;
 
+use crate::usage::Weight;
+
 /// How a connection ends once its queue is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Closing {
@@ -15,7 +17,7 @@ pub struct Closing {
 /// Final bytes (WebSocket headers included), written in order. What was begun is always finished, so a frame is never cut in half.
 #[derive(Debug, Default)]
 pub struct OutQueue {
-    frames: VecDeque<Bytes>,
+    frames: VecDeque<(Bytes, Weight)>,
     /// Bytes of the first frame that are written already.
     written: usize,
     /// Bytes waiting, the written part of the first frame excluded.
@@ -24,9 +26,9 @@ pub struct OutQueue {
 }
 
 impl OutQueue {
-    pub fn push(&mut self, frame: Bytes) {
+    pub fn push(&mut self, frame: Bytes, weight: Weight) {
         self.bytes += frame.len();
-        self.frames.push_back(frame);
+        self.frames.push_back((frame, weight));
     }
 
     #[must_use]
@@ -43,7 +45,7 @@ impl OutQueue {
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut skip = self.written;
         let mut filled = 0;
-        for (slice, frame) in slices.iter_mut().zip(&self.frames) {
+        for (slice, (frame, _)) in slices.iter_mut().zip(&self.frames) {
             *slice = IoSlice::new(&frame[skip..]);
             skip = 0;
             filled += 1;
@@ -51,24 +53,22 @@ impl OutQueue {
         filled
     }
 
-    /// `n` bytes from the front were taken by the kernel; answers how many frames were finished.
-    pub fn advance(&mut self, n: usize) -> usize {
+    /// `n` bytes from the front were taken by the kernel; `finished` hears of each frame whose last byte was among them.
+    pub fn advance(&mut self, n: usize, mut finished: impl FnMut(Weight)) {
         self.bytes -= n;
         let mut left = self.written + n;
-        let mut finished = 0;
-        while let Some(frame) = self.frames.front() {
+        while let Some((frame, weight)) = self.frames.front() {
             if left < frame.len() {
                 break;
             }
             left -= frame.len();
+            finished(*weight);
             self.frames.pop_front();
-            finished += 1;
         }
         self.written = left;
         if self.frames.is_empty() && self.frames.capacity() > 4 {
             self.frames = VecDeque::new();
         }
-        finished
     }
 
     pub fn close_after_flush(&mut self, closing: Closing) {

@@ -125,7 +125,7 @@ impl Hub {
         }
         self.let_go(slot, farewell);
         let clock = self.write_clock();
-        self.connections.push(slot, ws::encode_close(code, reason), clock, &mut self.timers);
+        self.connections.push(slot, ws::encode_close(code, reason), crate::usage::Weight::Nothing, clock, &mut self.timers);
         self.begin_closing(slot, self.config.close_deadline_ms);
     }
 
@@ -147,6 +147,7 @@ impl Hub {
 
     /// Takes everything from a connection but its queue: subscriptions, members, its place in the indexes, its timer.
     pub(crate) fn let_go(&mut self, slot: u32, farewell: Farewell) {
+        self.tab_close(slot);
         let Some(connection) = self.connections.get_mut(slot) else { return };
         let session = std::mem::replace(&mut connection.session, Session::Over);
         self.timers.arm(crate::timer::Owner::Connection(slot), &mut connection.timer, None);

@@ -11,7 +11,7 @@ use super::connections::{Change, Open, Track};
 use super::labels::{Labels, NO_LABEL, OTHER_INDEX, SHARED};
 use super::metric::{Dimension, Metric, Protocol, Transport};
 use super::{MINUTE_MS, units};
-use crate::id::AppId;
+use crate::id::{AppId, KeyId};
 use crate::now::Now;
 
 const METRICS: usize = Metric::ALL.len();
@@ -33,7 +33,7 @@ pub struct Account {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charge {
     pub app: AppId,
-    pub key: Arc<str>,
+    pub key: KeyId,
     pub transport: Transport,
     pub protocol: Protocol,
 }
@@ -116,6 +116,14 @@ impl Counters {
         let open = entry.connections.open + 1;
         self.set_open(now, account.app, open);
         account
+    }
+
+    /// The connection goes on with another key of the same app.
+    pub fn renew(&mut self, now: Now, account: Account, charge: &Charge) -> Account {
+        match self.apps.get_mut(account.app as usize) {
+            Some(Some(entry)) => Account { key: entry.keys.find(charge.key.as_str(), minute_of(now)), ..account },
+            _ => account,
+        }
     }
 
     pub fn disconnect(&mut self, now: Now, account: Account) {
@@ -220,7 +228,7 @@ impl Counters {
     fn account(&mut self, now: Now, charge: &Charge) -> Account {
         let app = self.slot(now, charge.app);
         let key = match self.apps.get_mut(app as usize) {
-            Some(Some(entry)) => entry.keys.find(&charge.key, minute_of(now)),
+            Some(Some(entry)) => entry.keys.find(charge.key.as_str(), minute_of(now)),
             _ => OTHER_INDEX,
         };
         Account { app, key, transport: charge.transport, protocol: charge.protocol }

@@ -1,7 +1,6 @@
 //! Whatever is counted, and whenever it is collected: every unit comes out exactly once, in its minute.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use peal_core::usage::{Account, Charge, Collected, Counters, Metric, Protocol, Transport, Usage, units};
 use peal_core::{AppId, Now};
@@ -36,7 +35,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 type Truth = BTreeMap<(i64, u64, Metric), u64>;
 
 fn charge(app: i64) -> Charge {
-    let key: Arc<str> = format!("key{app}").into();
+    let key = format!("key{app}").parse().unwrap();
     Charge { app: AppId::new(app).unwrap(), key, transport: Transport::WebSocket, protocol: Protocol::Native }
 }
 

@@ -17,6 +17,7 @@ use crate::hub::Hub;
 use crate::session::Farewell;
 use crate::stream::{Entry, LossReason, Stream, before_page};
 use crate::topic::{Stage, TopicRef};
+use crate::usage::{message_weight, read_weight};
 
 /// Connections that miss the same range share one read.
 pub(crate) type ReadKey = (TopicRef, Position);
@@ -28,21 +29,32 @@ pub(crate) struct CatchUp {
     /// What comes next, in order.
     next: VecDeque<Arc<Entry>>,
     reading: bool,
+    /// What is sent up to here was asked for again, and counts as read from the history.
+    replay_to: Option<Position>,
 }
 
 impl CatchUp {
     pub(crate) fn from(cursor: Position) -> Self {
-        Self { cursor, next: VecDeque::new(), reading: false }
+        Self { cursor, next: VecDeque::new(), reading: false, replay_to: None }
     }
 
-    pub(crate) fn new(cursor: Position, next: VecDeque<Arc<Entry>>) -> Self {
-        Self { cursor, next, reading: false }
+    pub(crate) fn new(cursor: Position, next: VecDeque<Arc<Entry>>, replay_to: Option<Position>) -> Self {
+        Self { cursor, next, reading: false, replay_to }
     }
+}
+
+/// Why a message is sent apart from the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// It was asked for again.
+    Replay,
+    /// It is live, but the queue was full; or it is a cached event.
+    Late,
 }
 
 /// What a subscription that catches up can do without asking anyone.
 enum Turn {
-    Send(Arc<Entry>),
+    Send(Arc<Entry>, Sent),
     CaughtUp,
     Wait,
     Read(Position),
@@ -53,7 +65,7 @@ impl Hub {
         loop {
             match self.turn(slot, index) {
                 None | Some(Turn::Wait) => return,
-                Some(Turn::Send(entry)) => self.send_entry(slot, index, &entry),
+                Some(Turn::Send(entry, sent)) => self.send_entry(slot, index, &entry, sent),
                 Some(Turn::CaughtUp) => {
                     self.progress.remove(&(slot, index));
                     return self.set_stage(slot, index, Stage::Live);
@@ -79,7 +91,8 @@ impl Hub {
         }
         if let Some(entry) = catch_up.next.pop_front() {
             catch_up.cursor = entry.publication.position.unwrap_or(catch_up.cursor);
-            return Some(Turn::Send(entry));
+            let replayed = entry.publication.position.is_some() && entry.publication.position <= catch_up.replay_to;
+            return Some(Turn::Send(entry, if replayed { Sent::Replay } else { Sent::Late }));
         }
         // A ring that is empty although live is ahead ends where live is: nothing was kept in between.
         if !catch_up.reading && catch_up.cursor == last {
@@ -88,14 +101,20 @@ impl Hub {
         Some(Turn::Wait)
     }
 
-    fn send_entry(&mut self, slot: u32, index: u32, entry: &Entry) {
-        let Some(connection) = self.connections.get(slot) else { return };
+    fn send_entry(&mut self, slot: u32, index: u32, entry: &Entry, sent: Sent) {
+        let Self { connections, topics, counters, now, .. } = self;
+        let Some(connection) = connections.get(slot) else { return };
         if entry.publication.origin == Some(connection.id) {
             return;
         }
-        let Some(audience) = self.topics.get(index).and_then(|topic| topic.messages()) else { return };
+        let Some(topic) = topics.get(index) else { return };
+        let Some(audience) = topic.messages() else { return };
         let frame = entry.frame(&audience.channel, connection.pusher).clone();
-        self.push(slot, frame);
+        let weight = match sent {
+            Sent::Replay => read_weight(&entry.publication),
+            Sent::Late => message_weight(counters, *now, topic.topic.app, &audience.channel, &entry.publication),
+        };
+        self.push_weighed(slot, frame, weight);
     }
 
     fn read_page(&mut self, slot: u32, index: u32, after: Position) {

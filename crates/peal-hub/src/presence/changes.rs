@@ -54,6 +54,7 @@ impl Hub {
         if effect.came.is_none() && effect.went.is_none() {
             return;
         }
+        let Some(weight) = self.presence_weight(watch) else { return };
         let Some(audience) = self.topics.get(watch).and_then(|topic| topic.presence()) else { return };
         let channel = audience.channel.as_str();
         let mut frames = Vec::new();
@@ -68,7 +69,7 @@ impl Hub {
         for (slot, own) in told {
             for (user, frame) in &frames {
                 if own.as_ref() != Some(user) {
-                    self.push(slot, frame.clone());
+                    self.push_weighed(slot, frame.clone(), weight);
                 }
             }
         }
@@ -106,8 +107,10 @@ impl Hub {
         }
         let frame = native::encode_presence(&audience.channel, enter, update, leave, audience.view.members_count());
         let told = audience.watchers.iter().filter(|watcher| watcher.live && watcher.native);
-        for slot in told.map(|watcher| watcher.slot).collect::<Vec<_>>() {
-            self.push(slot, frame.clone());
+        let told: Vec<u32> = told.map(|watcher| watcher.slot).collect();
+        let Some(weight) = self.presence_weight(watch) else { return };
+        for slot in told {
+            self.push_weighed(slot, frame.clone(), weight);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use peal_core::exchange::{BrokerError, PresenceUpdate};
+use peal_core::usage::Charge;
 use peal_core::{ConnectionId, ErrorCode, Lane, Member, Position, PresenceOp, Refusal, Topic};
 
 use super::view::BEFORE_ALL;
@@ -54,6 +55,8 @@ pub(crate) struct LocalMember {
     timer: Option<u64>,
     in_grace: bool,
     pause_ms: u64,
+    /// Whom its changes are charged to.
+    charge: Option<Charge>,
 }
 
 impl LocalMember {
@@ -74,6 +77,7 @@ impl Hub {
         let key = match self.member_find(connection_id, topic) {
             Some(key) => key,
             None => {
+                let charge = self.charge(slot);
                 let key = self.members.insert(LocalMember {
                     topic: topic.clone(),
                     owner,
@@ -86,6 +90,7 @@ impl Hub {
                     timer: None,
                     in_grace: false,
                     pause_ms: 0,
+                    charge,
                 }) as u32;
                 self.member_index.insert((connection_id, topic.clone()), key);
                 self.own_member(topic, true);
@@ -203,7 +208,11 @@ impl Hub {
             local.entered = Some(position.unwrap_or(BEFORE_ALL));
         }
         let topic = local.topic.clone();
+        let charge = local.charge.clone();
         if let Some(position) = position {
+            if let Some(charge) = charge {
+                self.count_presence_change(&charge, topic.channel());
+            }
             self.expect(&topic, position);
         }
         if let Some(slot) = owner {

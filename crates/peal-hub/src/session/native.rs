@@ -127,6 +127,7 @@ impl Hub {
             }
         };
         if let Err(refusal) = result {
+            self.count_refused(slot, &refusal);
             self.push(slot, native::encode_error_reply(id, &refusal));
         }
     }

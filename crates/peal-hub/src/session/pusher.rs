@@ -31,6 +31,8 @@ pub(crate) struct PusherSession {
     pub(crate) user: Option<Identity>,
     pub(crate) client_events: Rate,
     pub(crate) members: Vec<u32>,
+    /// Until when it must sign in or subscribe to a private or presence channel, where the app asks that of everyone; `None` once it has.
+    pub(crate) authorise_by_ms: Option<u64>,
 }
 
 impl Hub {
@@ -65,11 +67,18 @@ impl Hub {
     }
 
     fn pusher_established(&mut self, slot: u32, app: &Arc<App>, key: KeyId) {
+        let authorise_by_ms = self.now.mono_ms + self.config.pusher_authorise_timeout_ms;
         let Some(connection) = self.connections.get_mut(slot) else { return };
-        connection.session =
-            Session::Pusher(Box::new(PusherSession { key, user: None, client_events: Rate::default(), members: Vec::new() }));
+        connection.session = Session::Pusher(Box::new(PusherSession {
+            key,
+            user: None,
+            client_events: Rate::default(),
+            members: Vec::new(),
+            authorise_by_ms: app.features.authorized_connections.then_some(authorise_by_ms),
+        }));
         let frame = pusher::encode_connection_established(&connection.id.socket_id(), self.config.pusher_activity_timeout_s);
         self.app_join(slot, app);
+        self.tab_open(slot);
         self.push(slot, frame);
         self.arm_connection(slot);
     }
@@ -95,6 +104,7 @@ impl Hub {
             }
             Ok(ClientFrame::ClientEvent { event, channel, data }) => {
                 if let Err(refusal) = self.client_event(slot, &channel, &event, data) {
+                    self.count_refused(slot, &refusal);
                     self.push_error(slot, &refusal);
                 }
             }
@@ -105,6 +115,13 @@ impl Hub {
     pub(crate) fn pusher_refuse_subscription(&mut self, slot: u32, channel: &str, refusal: &Refusal) {
         self.push(slot, pusher::encode_subscription_error(channel, refusal));
         self.push_error(slot, refusal);
+    }
+
+    /// The app's server vouched for this connection.
+    pub(super) fn pusher_authorised(&mut self, slot: u32) {
+        if let Some(Session::Pusher(session)) = self.connections.get_mut(slot).map(|connection| &mut connection.session) {
+            session.authorise_by_ms = None;
+        }
     }
 
     pub(crate) fn pusher_session(&self, slot: u32) -> Option<&PusherSession> {

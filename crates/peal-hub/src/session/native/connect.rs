@@ -109,6 +109,7 @@ impl Hub {
             expiring_told: false,
         }));
         self.app_join(slot, app);
+        self.tab_open(slot);
         if let (Some(client), Some(entry)) = (&client, self.apps.get_mut(&app.id)) {
             crate::apps::index(&mut entry.clients, client, slot, true);
         }

@@ -8,6 +8,7 @@ use crate::action::Action;
 use crate::delivery::{Pending, unavailable};
 use crate::event::Handle;
 use crate::hub::Hub;
+use crate::usage::Weight;
 
 /// What a publication costs in a reply beside its payload.
 const OVERHEAD_BYTES: usize = 256;
@@ -26,7 +27,7 @@ impl Hub {
     /// A reply is bounded in bytes as well: the rest is `more`.
     pub(crate) fn native_history_page(&mut self, handle: Handle, reply: u64, result: Result<HistoryPage, BrokerError>) {
         let Some(slot) = self.connections.slot(handle) else { return };
-        let frame = match result {
+        let (frame, weight) = match result {
             Ok(page) => {
                 let mut bytes = 0;
                 let fits = |size: usize| {
@@ -36,10 +37,12 @@ impl Hub {
                 let fitting = page.publications.iter().map(|publication| publication.size()).map(fits).take_while(|fits| *fits).count();
                 let count = fitting.max(1).min(page.publications.len());
                 let more = page.more || count < page.publications.len();
-                native::encode_history(reply, &page.publications[..count], more)
+                let returned = &page.publications[..count];
+                let read: usize = returned.iter().map(|publication| publication.messages().len()).sum();
+                (native::encode_history(reply, returned, more), Weight::Reads(read as u32))
             }
-            Err(_) => native::encode_error_reply(reply, &unavailable()),
+            Err(_) => (native::encode_error_reply(reply, &unavailable()), Weight::Nothing),
         };
-        self.push(slot, frame);
+        self.push_weighed(slot, frame, weight);
     }
 }

@@ -29,6 +29,7 @@ impl Hub {
         if let Some(session) = self.native_session_mut(slot) {
             session.published |= !echo && !ephemeral;
         }
+        let ingress = self.ingress(slot, &channel, message.size());
         let Some(connection) = self.connections.get(slot) else { return Ok(()) };
         let draft = Draft {
             id: message_id,
@@ -42,7 +43,7 @@ impl Hub {
         let Some(handle) = self.connections.handle(slot) else { return Ok(()) };
         let retention = crate::apps::retention(rule, &channel);
         let topic = Topic::messages(app.id, channel);
-        let request = self.request(Pending::NativePublish { handle, reply: id, topic: topic.clone() });
+        let request = self.request(Pending::NativePublish { handle, reply: id, topic: topic.clone(), ingress });
         self.act(Action::Publish { request, publish: Box::new(Publish { topic, draft, retention }) });
         Ok(())
     }

@@ -17,6 +17,7 @@ impl Hub {
         let expires_ms = token.expires_at_s * 1_000;
         session.authority = Authority::Token(Box::new(token));
         session.expiring_told = false;
+        self.tab_renew(slot);
         self.push(slot, native::encode_refreshed(id, expires_ms));
         self.end_uncovered(slot, &Refusal::of(ErrorCode::NotAuthorised));
         self.arm_connection(slot);

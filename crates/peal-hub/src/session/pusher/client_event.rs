@@ -29,6 +29,8 @@ impl Hub {
         }
         self.take_client_event(slot, app.limits.client_events_per_second)?;
         self.app_take_message(&app)?;
+        let message = pusher::client_event_message(event, data);
+        let ingress = self.ingress(slot, &channel, message.size());
         let client_id = self.member_user(slot, &Topic::presence(app.id, channel.clone()));
         let draft = Draft {
             id: self.message_id()?,
@@ -37,10 +39,10 @@ impl Hub {
             client_id,
             ephemeral: true,
             client_event: true,
-            kind: PublicationKind::Messages(vec![pusher::client_event_message(event, data)]),
+            kind: PublicationKind::Messages(vec![message]),
         };
         let Some(handle) = self.connections.handle(slot) else { return Ok(()) };
-        let request = self.request(Pending::ClientEvent(handle));
+        let request = self.request(Pending::ClientEvent(handle, ingress));
         let publish = Box::new(Publish { topic, draft, retention: crate::apps::retention(rule, &channel) });
         self.act(Action::Publish { request, publish });
         Ok(())

@@ -30,6 +30,7 @@ impl Hub {
         if let Some(entry) = self.apps.get_mut(&app.id) {
             crate::apps::index(&mut entry.users, &user, slot, true);
         }
+        self.pusher_authorised(slot);
         self.push(slot, pusher::encode_signin_success(user_data));
         if signed_in.watchlist_truncated {
             self.push_error(slot, &Refusal::of(ErrorCode::WatchlistTruncated));

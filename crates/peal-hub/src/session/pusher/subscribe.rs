@@ -33,6 +33,9 @@ impl Hub {
         }
         self.check_channel_count(slot, &app)?;
         let member = self.pusher_authorise(slot, &app, &channel, auth, channel_data)?;
+        if channel.kind().access != Access::Public {
+            self.pusher_authorised(slot);
+        }
         let want = if channel.kind().cache { Want::Cached } else { Want::Live };
         let index = self.topic(&topic);
         self.subscriber_add(slot, index, Join::new(want, Replier::Pusher));
