@@ -101,6 +101,9 @@ impl EmbeddedPostgres {
                 let usable = place.usable_binaries(&found)?;
                 let made = cluster::create_if_missing(&place, &usable)?;
                 let server = server::start(&place, &usable, options)?;
+                if made && !options.ephemeral {
+                    cluster::sync_in_background(&place);
+                }
                 (server, if made { Origin::Created } else { Origin::Started })
             }
         };
