@@ -21,17 +21,24 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                Problem::from(Refusal::new(ErrorCode::FrameTooLarge, format!("The body is larger than {BODY_BYTES_MAX} bytes.")))
-            }
-            _ => Refusal::new(ErrorCode::InvalidRequest, "The body ended before it was complete.").into(),
-        })?;
-        if !depth_at_most(&bytes, DEPTH_MAX) {
-            return Err(ErrorCode::NestingTooDeep.into());
-        }
-        serde_json::from_slice(&bytes).map(Body).map_err(|error| refusal(&error).into())
+        parse(&bytes_of(request, state).await?).map(Body)
     }
+}
+
+pub(crate) async fn bytes_of<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Refusal::new(ErrorCode::FrameTooLarge, format!("The body is larger than {BODY_BYTES_MAX} bytes.")).into()
+        }
+        _ => Refusal::new(ErrorCode::InvalidRequest, "The body ended before it was complete.").into(),
+    })
+}
+
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    if !depth_at_most(bytes, DEPTH_MAX) {
+        return Err(ErrorCode::NestingTooDeep.into());
+    }
+    serde_json::from_slice(bytes).map_err(|error| refusal(&error).into())
 }
 
 fn refusal(error: &serde_json::Error) -> Refusal {

@@ -5,10 +5,11 @@
 //! a preflight that we never answer; and the cookie is `SameSite=Lax`. A client that says nothing about its origin is no browser,
 //! so it passes, unless it brings a session cookie.
 
+use axum::body::HttpBody as _;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::ORIGIN;
+use http::header::{CONTENT_TYPE, ORIGIN};
 use http::{HeaderMap, Method};
 use peal_core::ErrorCode;
 
@@ -24,10 +25,15 @@ pub(crate) async fn guard(State(state): State<ApiState>, request: Request, next:
     if !comes_from_our_pages(&state, request.headers()) {
         return Problem::from(ErrorCode::CsrfRefused).into_response();
     }
-    if !is_json(request.headers()) {
+    if !is_json(request.headers()) && !is_bodyless_delete(&request) {
         return Problem::from(ErrorCode::UnsupportedMediaType).into_response();
     }
     next.run(request).await
+}
+
+/// What no form and no simple cross-origin request can be, so that there is nothing for the content type to prove.
+fn is_bodyless_delete(request: &Request) -> bool {
+    request.method() == Method::DELETE && !request.headers().contains_key(CONTENT_TYPE) && request.body().is_end_stream()
 }
 
 fn comes_from_our_pages(state: &Shared, headers: &HeaderMap) -> bool {

@@ -1,11 +1,25 @@
-//! The JSON of the API. Ids of apps travel as text, times as RFC 3339; no type here has a field for a secret but [`RevealedKey`].
+//! The JSON of the API. Ids of apps travel as text, times as RFC 3339; no type has a field for a secret but those of [`keys`] that
+//! are named for it.
 
-use peal_core::Environment;
-use peal_store::{AppInfo, KeyInfo, Org, SigningKey, User};
-use secrecy::{ExposeSecret, SecretString};
+mod account;
+mod apps;
+mod keys;
+mod limits;
+mod rules;
+
+use std::fmt::Display;
+
+use peal_store::{Org, User};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
+
+pub(crate) use account::{AuditEventBody, DeviceBody, EndedBody, OrgPatch, PasswordForm, RoleBody};
+pub(crate) use apps::{AppBody, AppPatch, CreatedAppBody, NewAppForm};
+pub(crate) use keys::{CreatedKeyBody, KeyBody, KeyPatch, KeyTestBody, KeyTestForm, NewKeyForm, RevealedKey, RotateForm, RotatedKeyBody};
+pub(crate) use limits::{LimitBody, LimitsBody, PlanBody};
+pub(crate) use rules::{RuleTestBody, RuleTestForm, RulesBody, WinnerBody};
 
 /// An e-mail address and a password.
 #[derive(Deserialize, ToSchema)]
@@ -24,13 +38,6 @@ pub(crate) struct Reauthentication {
 /// No fields: the request is an empty object.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct Nothing {}
-
-#[derive(Deserialize, ToSchema)]
-pub(crate) struct AppPatch {
-    /// 1 to 80 characters.
-    #[schema(min_length = 1, max_length = 80)]
-    pub(crate) name: String,
-}
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = User)]
@@ -58,79 +65,6 @@ impl From<Org> for OrgBody {
     }
 }
 
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(as = Environment)]
-pub(crate) enum EnvironmentBody {
-    Development,
-    Production,
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = App)]
-pub(crate) struct AppBody {
-    /// Decimal digits, as text.
-    id: String,
-    name: String,
-    environment: EnvironmentBody,
-    #[serde(with = "time::serde::rfc3339")]
-    created_at: OffsetDateTime,
-}
-
-impl From<AppInfo> for AppBody {
-    fn from(app: AppInfo) -> Self {
-        let environment = match app.environment {
-            Environment::Development => EnvironmentBody::Development,
-            Environment::Production => EnvironmentBody::Production,
-        };
-        AppBody { id: app.id.to_string(), name: app.name, environment, created_at: app.created_at }
-    }
-}
-
-/// A key without its secret.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Key)]
-pub(crate) struct KeyBody {
-    id: String,
-    name: String,
-    /// Channel pattern → operations.
-    #[schema(value_type = std::collections::BTreeMap<String, Vec<String>>)]
-    capabilities: peal_core::Capabilities,
-    #[serde(with = "time::serde::rfc3339")]
-    created_at: OffsetDateTime,
-    #[serde(with = "time::serde::rfc3339::option")]
-    #[schema(required)]
-    last_used_at: Option<OffsetDateTime>,
-    #[serde(with = "time::serde::rfc3339::option")]
-    #[schema(required)]
-    expires_at: Option<OffsetDateTime>,
-}
-
-impl From<KeyInfo> for KeyBody {
-    fn from(key: KeyInfo) -> Self {
-        KeyBody {
-            id: key.id.to_string(),
-            name: key.name,
-            capabilities: key.capabilities,
-            created_at: key.created_at,
-            last_used_at: key.last_used_at,
-            expires_at: key.expires_at,
-        }
-    }
-}
-
-#[derive(Serialize, ToSchema)]
-pub(crate) struct RevealedKey {
-    id: String,
-    secret: String,
-}
-
-impl From<SigningKey> for RevealedKey {
-    fn from(key: SigningKey) -> Self {
-        RevealedKey { id: key.id.to_string(), secret: key.secret.expose_secret().to_owned() }
-    }
-}
-
 /// One page of a list. `next_cursor` is null on the last.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Page<T> {
@@ -143,6 +77,12 @@ impl<T> Page<T> {
     /// A list that fits one page.
     pub(crate) fn of<U: Into<T>>(items: Vec<U>) -> Self {
         Page { items: items.into_iter().map(Into::into).collect(), next_cursor: None }
+    }
+}
+
+impl<T, U: Into<T>, C: Display> From<peal_store::Page<U, C>> for Page<T> {
+    fn from(page: peal_store::Page<U, C>) -> Self {
+        Page { next_cursor: page.next.map(|next| next.to_string()), ..Page::of(page.items) }
     }
 }
 
@@ -168,6 +108,8 @@ pub(crate) struct SignedInBody {
 pub(crate) struct SessionBody {
     pub(crate) user: UserBody,
     pub(crate) org: OrgBody,
+    /// What the user may do in the org.
+    pub(crate) role: RoleBody,
     pub(crate) apps: Vec<AppBody>,
     /// Where the data plane is.
     pub(crate) edge_url: String,

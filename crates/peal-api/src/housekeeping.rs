@@ -14,9 +14,11 @@ pub(crate) async fn run(store: Store) {
     hours.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         hours.tick().await;
-        match (store.session_prune().await, store.revocation_prune().await) {
-            (Ok(sessions), Ok(revocations)) => tracing::debug!(sessions, revocations, "pruned what had expired"),
-            (Err(error), _) | (_, Err(error)) => tracing::warn!(%error, "cannot prune what has expired"),
+        match (store.session_prune().await, store.revocation_prune().await, store.idempotency_prune().await) {
+            (Ok(sessions), Ok(revocations), Ok(requests)) => {
+                tracing::debug!(sessions, revocations, requests, "pruned what had expired");
+            }
+            (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => tracing::warn!(%error, "cannot prune what has expired"),
         }
         match store.data_keys_rewrap().await {
             Ok(0) => {}

@@ -8,7 +8,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::permission::permitted;
-use crate::routes::{apps, auth, console, health, keys, session};
+use crate::routes::{apps, audit, auth, console, docs, health, keys, limits, org, rules, session, sessions};
 use crate::state::ApiState;
 
 #[derive(OpenApi)]
@@ -28,14 +28,26 @@ pub(crate) fn described_routes() -> OpenApiRouter<ApiState> {
         .routes(permitted!(auth::sign_out))
         .routes(permitted!(session::read))
         .routes(permitted!(session::sudo))
-        .routes(permitted!(apps::list))
-        .routes(permitted!(apps::read, apps::update))
-        .routes(permitted!(keys::list))
+        .routes(permitted!(session::password))
+        .routes(permitted!(sessions::list, sessions::end_others))
+        .routes(permitted!(sessions::end))
+        .routes(permitted!(org::update))
+        .routes(permitted!(audit::list))
+        .routes(permitted!(apps::list, apps::create))
+        .routes(permitted!(apps::read, apps::update, apps::delete))
+        .routes(permitted!(limits::read))
+        .routes(permitted!(keys::list, keys::create))
+        .routes(permitted!(keys::update, keys::revoke))
         .routes(permitted!(keys::reveal))
+        .routes(permitted!(keys::rotate))
+        .routes(permitted!(keys::test))
+        .routes(permitted!(rules::read, rules::replace))
+        .routes(permitted!(rules::test))
         .routes(permitted!(console::token));
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(permitted!(health::alive))
         .routes(permitted!(health::ready))
+        .routes(permitted!(docs::page))
         .nest("/api/v1", v1)
 }
 

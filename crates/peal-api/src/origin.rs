@@ -24,6 +24,19 @@ impl Origin {
         Some(Origin { https, host, port })
     }
 
+    /// As a browser writes it in the `Origin` header: nothing after the host, no port that the scheme implies. `None` for a URL that says
+    /// more than an origin does.
+    pub(crate) fn canonical(text: &str) -> Option<String> {
+        let text = text.trim();
+        let origin = Origin::parse(text)?;
+        let uri: Uri = text.parse().ok()?;
+        let bare = matches!(uri.path(), "" | "/") && uri.query().is_none() && !text.contains(['@', '#', '*']);
+        let scheme = if origin.https { "https" } else { "http" };
+        let implied = origin.port == if origin.https { 443 } else { 80 };
+        let port = if implied { String::new() } else { format!(":{}", origin.port) };
+        bare.then(|| format!("{scheme}://{}{port}", origin.host))
+    }
+
     pub(crate) fn is_https(&self) -> bool {
         self.https
     }
@@ -49,6 +62,24 @@ mod tests {
         assert_eq!(origin("http://[::1]:7200").unwrap().host, "[::1]");
         for none in ["", "null", "peal.example", "ftp://x", "https://", "javascript:alert(1)"] {
             assert_eq!(origin(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_written_as_browsers_do() {
+        assert_eq!(Origin::canonical(" https://App.Example:443/ ").as_deref(), Some("https://app.example"));
+        assert_eq!(Origin::canonical("http://localhost:3000").as_deref(), Some("http://localhost:3000"));
+        assert_eq!(Origin::canonical("http://[::1]:80").as_deref(), Some("http://[::1]"));
+        for more in [
+            "*",
+            "https://*.example",
+            "https://a.example/path",
+            "https://a.example?x",
+            "https://u@a.example",
+            "https://a.example#x",
+            "a.example",
+        ] {
+            assert_eq!(Origin::canonical(more), None, "{more}");
         }
     }
 

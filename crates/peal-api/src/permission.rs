@@ -42,18 +42,34 @@ actions! {
     Describe: Anyone;
     SessionRead: Member;
     SessionSudo: Member;
+    PasswordChange: Member;
+    SessionList: Member;
+    SessionEnd: Member;
+    OrgUpdate: Member;
+    AuditList: Member;
     AppList: Member;
+    AppCreate: Member;
     AppRead: MemberOfApp;
     AppUpdate: MemberOfApp;
+    AppDelete: MemberOfApp;
+    LimitsRead: MemberOfApp;
     KeyList: MemberOfApp;
+    KeyTest: MemberOfApp;
+    KeyCreate: MemberOfApp;
+    KeyUpdate: MemberOfApp;
     KeyReveal: MemberOfApp;
+    KeyRotate: MemberOfApp;
+    KeyRevoke: MemberOfApp;
+    RulesRead: MemberOfApp;
+    RulesTest: MemberOfApp;
+    RulesUpdate: MemberOfApp;
     ConsoleToken: MemberOfApp;
 }
 
 impl Action {
     /// Dangerous enough to ask for the password again.
     fn needs_sudo(self) -> bool {
-        self == Action::KeyReveal
+        matches!(self, Action::AppDelete | Action::KeyReveal | Action::KeyRotate | Action::KeyRevoke)
     }
 }
 
@@ -69,12 +85,21 @@ pub(crate) enum Resource {
 pub(crate) fn can(role: Role, action: Action, resource: Resource) -> bool {
     match action {
         Action::SignUp | Action::SignIn | Action::SignOut | Action::Describe | Action::SessionRead | Action::SessionSudo => true,
-        Action::AppList | Action::AppRead => true,
-        Action::KeyList => role != Role::Billing,
+        Action::PasswordChange | Action::SessionList | Action::SessionEnd => true,
+        Action::AppList | Action::AppRead | Action::LimitsRead => true,
+        Action::OrgUpdate | Action::AuditList | Action::AppDelete => matches!(role, Role::Owner | Role::Admin),
+        Action::KeyList | Action::KeyTest | Action::RulesRead | Action::RulesTest => role != Role::Billing,
         Action::ConsoleToken => matches!(role, Role::Owner | Role::Admin | Role::Developer),
-        Action::AppUpdate | Action::KeyReveal => match role {
+        Action::AppCreate
+        | Action::AppUpdate
+        | Action::KeyCreate
+        | Action::KeyUpdate
+        | Action::KeyReveal
+        | Action::KeyRotate
+        | Action::KeyRevoke
+        | Action::RulesUpdate => match role {
             Role::Owner | Role::Admin => true,
-            Role::Developer => resource == Resource::App(Environment::Development),
+            Role::Developer => resource != Resource::App(Environment::Production),
             Role::Billing | Role::Viewer => false,
         },
     }
@@ -130,7 +155,8 @@ impl Member {
         Ok(Member { session, client: Client::of(parts, &state.trusted_proxies) })
     }
 
-    fn authorise(&self, action: Action, resource: Resource) -> Result<(), Problem> {
+    /// Handlers need it only where the resource is in the body: an app that is to be made.
+    pub(crate) fn authorise(&self, action: Action, resource: Resource) -> Result<(), Problem> {
         if !can(self.session.role, action, resource) {
             return Err(ErrorCode::RoleNotAllowed.into());
         }
@@ -227,11 +253,27 @@ SignOut yes yes yes yes yes
 Describe yes yes yes yes yes
 SessionRead yes yes yes yes yes
 SessionSudo yes yes yes yes yes
+PasswordChange yes yes yes yes yes
+SessionList yes yes yes yes yes
+SessionEnd yes yes yes yes yes
+OrgUpdate yes yes - - -
+AuditList yes yes - - -
 AppList yes yes yes yes yes
+AppCreate yes yes dev - -
 AppRead yes yes yes yes yes
 AppUpdate yes yes dev - -
+AppDelete yes yes - - - sudo
+LimitsRead yes yes yes yes yes
 KeyList yes yes yes - yes
+KeyTest yes yes yes - yes
+KeyCreate yes yes dev - -
+KeyUpdate yes yes dev - -
 KeyReveal yes yes dev - - sudo
+KeyRotate yes yes dev - - sudo
+KeyRevoke yes yes dev - - sudo
+RulesRead yes yes yes - yes
+RulesTest yes yes yes - yes
+RulesUpdate yes yes dev - -
 ConsoleToken yes yes yes - -
 ";
         assert_eq!(table, published);

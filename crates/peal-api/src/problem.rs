@@ -87,6 +87,14 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::NotFound(_) => ErrorCode::NotFound.into(),
             StoreError::EmailTaken => ErrorCode::EmailTaken.into(),
+            StoreError::Invalid(why) => Refusal::new(ErrorCode::InvalidRequest, why).into(),
+            StoreError::VersionConflict { .. } => ErrorCode::VersionConflict.into(),
+            StoreError::IdempotencyConflict => ErrorCode::IdempotencyConflict.into(),
+            StoreError::KeyReplaced => ErrorCode::KeyReplaced.into(),
+            StoreError::TooMany { what, limit } => {
+                let why = format!("There are {limit} {what} already, which is the most. Delete one that is no longer needed.");
+                Refusal::new(ErrorCode::TooMany, why).with_limit(limit, limit + 1).into()
+            }
             error if error.is_unavailable() => {
                 tracing::warn!(error = %causes(&error), "the store is away");
                 Refusal::of(ErrorCode::Unavailable).retry_after(1_000).into()

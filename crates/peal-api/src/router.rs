@@ -1,5 +1,7 @@
-//! The router and its layers. From the outside in: headers, request id and problem bodies; the time limit; the CSRF guard; routes.
+//! The router and its layers. From the outside in: headers, request id and problem bodies; panics; the time limit; the CSRF guard;
+//! routes.
 
+use std::any::Any;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Request};
@@ -9,6 +11,7 @@ use axum::routing::get;
 use axum::{Router, extract::State};
 use peal_core::{ErrorCode, Refusal};
 use peal_store::Store;
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::body::BODY_BYTES_MAX;
 use crate::config::ApiConfig;
@@ -29,15 +32,24 @@ pub fn router(config: ApiConfig, store: Store) -> Router {
     let document = Document::new();
     let describe = move |_: Allowed<Describe>| std::future::ready(document.response());
     must_state_permission(describe.clone());
+    layered(routes.route("/api/v1/openapi.json", get(describe)).fallback(dashboard::serve), state)
+}
+
+fn layered(routes: Router<ApiState>, state: ApiState) -> Router {
     routes
-        .route("/api/v1/openapi.json", get(describe))
-        .fallback(dashboard::serve)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(state.clone(), csrf::guard))
         .layer(middleware::from_fn(time_limit))
+        .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(state.clone(), headers::wrap))
         .with_state(state)
+}
+
+/// A panic is a bug of ours. What it says goes to the log by the panic hook; the caller gets a request id to quote.
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    tracing::error!("a handler panicked");
+    Problem::from(ErrorCode::Internal).into_response()
 }
 
 async fn method_not_allowed(State(_): State<ApiState>) -> Problem {
@@ -48,5 +60,32 @@ async fn time_limit(request: Request, next: Next) -> Response {
     match tokio::time::timeout(REQUEST_MAX, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::from(Refusal::of(ErrorCode::Unavailable).retry_after(1_000)).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use peal_store::{Keyring, StoreOptions};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_500_with_a_request_id_and_says_nothing() {
+        let store = Store::connect("postgres://nobody@127.0.0.1:9/none", Keyring::ephemeral(), StoreOptions::default()).await;
+        let state = ApiState::new(ApiConfig::new("http://127.0.0.1:7200", "http://127.0.0.1:7100"), store.expect("the URL is valid"));
+        async fn broken() -> &'static str {
+            panic!("the inner workings")
+        }
+        let router = layered(Router::new().route("/broken", get(broken)), state);
+        let request = Request::get("/broken").body(axum::body::Body::empty()).expect("a request");
+        let response = router.oneshot(request).await.expect("the router always answers");
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("a body");
+        let body: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
+        assert_eq!((parts.status.as_u16(), &body["name"]), (500, &serde_json::json!("internal")));
+        assert_eq!(parts.headers["content-type"], "application/problem+json");
+        assert_eq!(body["request_id"], parts.headers["x-request-id"].to_str().expect("text"));
+        assert!(!String::from_utf8_lossy(&bytes).contains("inner workings"));
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::channel::ChannelName;
+use crate::channel::{ChannelName, is_name_byte};
 
 /// Patterns in one capability set. More is a mistake or an attack.
 const PATTERNS_MAX: usize = 256;
@@ -103,6 +103,12 @@ impl Pattern {
         &self.0
     }
 
+    /// The first character that no channel name holds. A pattern that has one can match nothing, so whoever typed it made a mistake.
+    #[must_use]
+    pub fn odd_char(&self) -> Option<char> {
+        self.0.chars().find(|c| *c != '*' && !u8::try_from(*c).is_ok_and(is_name_byte))
+    }
+
     #[must_use]
     pub fn matches(&self, channel: &ChannelName) -> bool {
         const TYPES: [&str; 4] = ["private-", "presence-", "cache-", "encrypted-"];
@@ -153,6 +159,25 @@ impl Capabilities {
     #[must_use]
     pub fn allows(&self, operation: Operation, channel: &ChannelName) -> bool {
         self.granting(operation, channel).is_some()
+    }
+
+    /// What people type is held to more than what is stored.
+    ///
+    /// # Errors
+    /// A sentence about the first pattern that grants nothing.
+    pub fn check(&self) -> Result<(), String> {
+        if self.0.is_empty() {
+            return Err("The capabilities are empty; give at least one channel pattern with an operation.".to_owned());
+        }
+        for (pattern, operations) in &self.0 {
+            if *operations == Operations::default() {
+                return Err(format!("The pattern {} has no operation.", pattern.as_str()));
+            }
+            if let Some(odd) = pattern.odd_char() {
+                return Err(format!("The pattern {}: no channel name holds {odd:?}, so it would match none.", pattern.as_str()));
+            }
+        }
+        Ok(())
     }
 
     /// The first pattern that grants the operation on the channel.
@@ -209,6 +234,15 @@ mod tests {
         assert!(matches("*", "presence-x"));
         assert!(matches("a*b*c", "a-xx-b-yy-c"));
         assert!(!matches("a*b*c", "a-xx-b-yy"));
+    }
+
+    #[test]
+    fn capabilities_that_grant_nothing_are_a_mistake() {
+        let check = |text: &str| serde_json::from_str::<Capabilities>(text).expect("reads").check();
+        assert_eq!(check(r#"{"room.*":["subscribe"]}"#), Ok(()));
+        for (text, why) in [("{}", "empty"), (r#"{"a":[]}"#, "a has no operation"), (r#"{"a b":["*"]}"#, "holds ' '")] {
+            assert!(check(text).expect_err(text).contains(why), "{text}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::capability::Pattern;
-use crate::channel::{ChannelName, is_name_byte};
+use crate::channel::ChannelName;
 use crate::limit::Limits;
 use crate::topic::Retention;
 
@@ -120,7 +120,7 @@ impl Rules {
         for (at, rule) in self.ordered.iter().enumerate() {
             let (number, pattern) = (at + 1, rule.pattern.as_str());
             let wrong = |why: String| Err(format!("Rule {number}, {pattern}: {why}"));
-            if let Some(odd) = pattern.chars().find(|c| *c != '*' && !u8::try_from(*c).is_ok_and(is_name_byte)) {
+            if let Some(odd) = rule.pattern.odd_char() {
                 return wrong(format!("no channel name holds {odd:?}, so it would match none."));
             }
             if let Some(first) = self.ordered[..at].iter().position(|other| other.pattern == rule.pattern) {

@@ -43,6 +43,8 @@ pub struct SignUp {
     pub password_hash: String,
     pub origin: SessionOrigin,
     pub request_id: String,
+    /// The plan of their org; `None` for what new orgs get.
+    pub plan: Option<String>,
 }
 
 /// What they get.
@@ -71,10 +73,12 @@ impl Store {
         let user = user_create_in_txn(&mut txn, &new.email, &new.password_hash).await?;
         let actor = Actor::user(user.id, new.origin.ip, &new.request_id);
         let org = Org { id: OrgId(Uuid::now_v7()), name: org_name(&new.email) };
-        org_create_in_txn(&mut txn, &org).await?;
+        let plan = new.plan.as_deref().unwrap_or(&self.plans.default_plan().id);
+        org_create_in_txn(&mut txn, &org, plan).await?;
         member_add_in_txn(&mut txn, org.id, user.id, Role::Owner).await?;
         let data_key = data_key_in_txn(&mut txn, &self.keyring, org.id).await?;
-        let app = app_create_in_txn(&mut txn, org.id, &NewApp { name: "My first app", environment: Environment::Development }).await?;
+        let app =
+            app_create_in_txn(&mut txn, org.id, &NewApp { name: "My first app".to_owned(), environment: Environment::Development }).await?;
         let first = NewKey::generate("First key", KeyKind::Standard, Capabilities::all());
         let key = key_create_in_txn(&mut txn, &data_key, org.id, app.id, &first, Some(user.id)).await?;
         key_create_in_txn(&mut txn, &data_key, org.id, app.id, &NewKey::console(), None).await?;
@@ -107,6 +111,23 @@ impl Store {
         }))
     }
 
+    /// # Errors
+    /// [`StoreError::NotFound`] when the org is gone.
+    pub async fn org_rename(&self, org: OrgId, name: &str, actor: &Actor) -> Result<Org, StoreError> {
+        let mut txn = self.pool.begin().await?;
+        let before: Option<String> =
+            sqlx::query_scalar("select name from org where org_id = $1 for no key update").bind(org.0).fetch_optional(&mut *txn).await?;
+        let before = before.ok_or(StoreError::NotFound("org"))?;
+        if before != name {
+            sqlx::query("update org set name = $2 where org_id = $1").bind(org.0).bind(name).execute(&mut *txn).await?;
+            let change = Change::of("org.update", format!("org:{org}"));
+            let change = change.before(serde_json::json!({ "name": before })).after(serde_json::json!({ "name": name }));
+            append_in_txn(&mut txn, org, actor, change).await?;
+        }
+        txn.commit().await?;
+        Ok(Org { id: org, name: name.to_owned() })
+    }
+
     /// Stores the hash of the same password under stronger parameters, unless the password was changed meanwhile.
     ///
     /// # Errors
@@ -135,10 +156,11 @@ pub(crate) async fn user_create_in_txn(conn: &mut PgConnection, email: &str, pas
     Ok(User { id, email: email.to_owned() })
 }
 
-pub(crate) async fn org_create_in_txn(conn: &mut PgConnection, org: &Org) -> Result<(), StoreError> {
-    sqlx::query("insert into org (org_id, name) values ($1, $2) on conflict do nothing")
+pub(crate) async fn org_create_in_txn(conn: &mut PgConnection, org: &Org, plan: &str) -> Result<(), StoreError> {
+    sqlx::query("insert into org (org_id, name, plan) values ($1, $2, $3) on conflict do nothing")
         .bind(org.id.0)
         .bind(&org.name)
+        .bind(plan)
         .execute(conn)
         .await?;
     Ok(())

@@ -1,17 +1,24 @@
 //! Apps as the control plane sees them.
 
-use peal_core::{AppId, Environment, Features, Limits, OrgId, RuleSettings};
+mod change;
+
+use peal_core::{AppId, Environment, Features, Limits, OrgId, Plan, RuleSettings, Tightening};
 use rand::RngExt;
-use serde_json::json;
+use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use time::OffsetDateTime;
 
-use crate::audit::{Actor, Change, append_in_txn};
-use crate::directory::stamp_in_txn;
 use crate::error::StoreError;
+use crate::page::{Page, Paging};
 use crate::store::Store;
+use crate::stored::settings;
 
+pub(crate) use change::difference;
+pub use change::{AppCreated, AppSettings};
+
+/// Apps of one org that are not deleted.
+pub const APPS_MAX: u32 = 100;
 /// New ids have 9 to 15 digits.
 const NEW_ID_MIN: i64 = 100_000_000;
 
@@ -20,12 +27,31 @@ pub struct AppInfo {
     pub id: AppId,
     pub name: String,
     pub environment: Environment,
+    pub paused: bool,
+    pub features: Features,
     pub created_at: OffsetDateTime,
 }
 
-pub(crate) struct NewApp<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) environment: Environment,
+/// An app to be made.
+#[derive(Debug, Clone)]
+pub struct NewApp {
+    pub name: String,
+    pub environment: Environment,
+}
+
+/// What an app may do and where that comes from.
+#[derive(Debug, Clone)]
+pub struct AppLimits {
+    pub plan: Plan,
+    pub own: Tightening,
+}
+
+impl AppLimits {
+    /// What holds.
+    #[must_use]
+    pub fn effective(&self) -> Limits {
+        self.plan.limits.tightened(&self.own)
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -33,7 +59,16 @@ struct Row {
     app_id: i64,
     name: String,
     environment: String,
+    paused: bool,
+    features: Value,
     created_at: OffsetDateTime,
+}
+
+/// The columns of [`Row`].
+macro_rules! row_columns {
+    () => {
+        "app_id, name, environment, paused, features, created_at"
+    };
 }
 
 impl TryFrom<Row> for AppInfo {
@@ -44,6 +79,8 @@ impl TryFrom<Row> for AppInfo {
             id: app_id(row.app_id)?,
             name: row.name,
             environment: environment_parse(&row.environment)?,
+            paused: row.paused,
+            features: settings("features", row.features)?,
             created_at: row.created_at,
         })
     }
@@ -54,56 +91,46 @@ impl Store {
     ///
     /// # Errors
     /// Only those of the database.
-    pub async fn app_list(&self, org: OrgId) -> Result<Vec<AppInfo>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(
-            "select app_id, name, environment, created_at from app \
-             where org_id = $1 and deleted_at is null order by created_at, app_id",
-        )
-        .bind(org.0)
-        .fetch_all(&self.pool)
-        .await?;
-        rows.into_iter().map(AppInfo::try_from).collect()
+    pub async fn app_list(&self, org: OrgId, paging: Paging<AppId>) -> Result<Page<AppInfo, AppId>, StoreError> {
+        let sql = concat!(
+            "select ",
+            row_columns!(),
+            " from app where org_id = $1 and deleted_at is null \
+             and ($2::bigint is null or (created_at, app_id) > (select created_at, app_id from app where org_id = $1 and app_id = $2)) \
+             order by created_at, app_id limit $3"
+        );
+        let rows: Vec<Row> =
+            sqlx::query_as(sql).bind(org.0).bind(paging.after.map(AppId::get)).bind(paging.fetch()).fetch_all(&self.pool).await?;
+        let apps = rows.into_iter().map(AppInfo::try_from).collect::<Result<_, _>>()?;
+        Ok(paging.page(apps, |app: &AppInfo| app.id))
     }
 
     /// # Errors
     /// [`StoreError::NotFound`], also for an app of another org.
     pub async fn app_get(&self, org: OrgId, app: AppId) -> Result<AppInfo, StoreError> {
-        let row: Option<Row> = sqlx::query_as(
-            "select app_id, name, environment, created_at from app where org_id = $1 and app_id = $2 and deleted_at is null",
-        )
-        .bind(org.0)
-        .bind(app.get())
-        .fetch_optional(&self.pool)
-        .await?;
+        let sql = concat!("select ", row_columns!(), " from app where org_id = $1 and app_id = $2 and deleted_at is null");
+        let row: Option<Row> = sqlx::query_as(sql).bind(org.0).bind(app.get()).fetch_optional(&self.pool).await?;
         row.ok_or(StoreError::NotFound("app"))?.try_into()
     }
 
     /// # Errors
     /// [`StoreError::NotFound`], also for an app of another org.
-    pub async fn app_rename(&self, org: OrgId, app: AppId, name: &str, actor: &Actor) -> Result<AppInfo, StoreError> {
-        let mut txn = self.pool.begin().await?;
-        app_lock_in_txn(&mut txn, org, app).await?;
-        let (before, row): (String, Row) = {
-            let before = sqlx::query_scalar("select name from app where org_id = $1 and app_id = $2")
-                .bind(org.0)
-                .bind(app.get())
-                .fetch_one(&mut *txn)
-                .await?;
-            let row = sqlx::query_as(
-                "update app set name = $3 where org_id = $1 and app_id = $2 returning app_id, name, environment, created_at",
-            )
-            .bind(org.0)
-            .bind(app.get())
-            .bind(name)
-            .fetch_one(&mut *txn)
-            .await?;
-            (before, row)
-        };
-        let change = Change::of_app("app.update", app).before(json!({ "name": before })).after(json!({ "name": name }));
-        append_in_txn(&mut txn, org, actor, change).await?;
-        stamp_in_txn(&mut txn, org, app).await?;
-        txn.commit().await?;
-        row.try_into()
+    pub async fn app_limits(&self, org: OrgId, app: AppId) -> Result<AppLimits, StoreError> {
+        let mut conn = self.pool.acquire().await?;
+        self.app_limits_in_txn(&mut conn, org, app).await
+    }
+
+    pub(crate) async fn app_limits_in_txn(&self, conn: &mut PgConnection, org: OrgId, app: AppId) -> Result<AppLimits, StoreError> {
+        let row: Option<(String, Json<Tightening>)> = sqlx::query_as(
+            "select o.plan, a.limits from app a join org o using (org_id) \
+             where a.org_id = $1 and a.app_id = $2 and a.deleted_at is null",
+        )
+        .bind(org.0)
+        .bind(app.get())
+        .fetch_optional(conn)
+        .await?;
+        let (plan, own) = row.ok_or(StoreError::NotFound("app"))?;
+        Ok(AppLimits { plan: self.plans.get_or_default(&plan).clone(), own: own.0 })
     }
 }
 
@@ -119,7 +146,7 @@ pub(crate) async fn app_lock_in_txn(conn: &mut PgConnection, org: OrgId, app: Ap
 }
 
 /// Inserts an app under a random free id. It is invisible to edges until it is stamped.
-pub(crate) async fn app_create_in_txn(conn: &mut PgConnection, org: OrgId, new: &NewApp<'_>) -> Result<AppInfo, StoreError> {
+pub(crate) async fn app_create_in_txn(conn: &mut PgConnection, org: OrgId, new: &NewApp) -> Result<AppInfo, StoreError> {
     loop {
         let id = AppId::new(rand::rng().random_range(NEW_ID_MIN..=AppId::MAX)).expect("the range lies within AppId's");
         if let Some(created) = app_insert_in_txn(conn, org, id, new).await? {
@@ -129,30 +156,26 @@ pub(crate) async fn app_create_in_txn(conn: &mut PgConnection, org: OrgId, new: 
 }
 
 /// `None` when the id is taken, whoever has it.
-pub(crate) async fn app_insert_in_txn(
-    conn: &mut PgConnection,
-    org: OrgId,
-    id: AppId,
-    new: &NewApp<'_>,
-) -> Result<Option<AppInfo>, StoreError> {
+pub(crate) async fn app_insert_in_txn(conn: &mut PgConnection, org: OrgId, id: AppId, new: &NewApp) -> Result<Option<AppInfo>, StoreError> {
     let (features, default_rule) = match new.environment {
         Environment::Development => (DEVELOPMENT_FEATURES, RuleSettings::development()),
         Environment::Production => (Features::default(), RuleSettings::default()),
     };
-    let row: Option<Row> = sqlx::query_as(
+    let sql = concat!(
         "insert into app (org_id, app_id, name, environment, features, limits, default_rule, version) \
-         values ($1, $2, $3, $4, $5, $6, $7, 0) on conflict (app_id) do nothing \
-         returning app_id, name, environment, created_at",
-    )
-    .bind(org.0)
-    .bind(id.get())
-    .bind(new.name)
-    .bind(environment_text(new.environment))
-    .bind(Json(features))
-    .bind(Json(Limits::default()))
-    .bind(Json(default_rule))
-    .fetch_optional(conn)
-    .await?;
+         values ($1, $2, $3, $4, $5, $6, $7, 0) on conflict (app_id) do nothing returning ",
+        row_columns!()
+    );
+    let row: Option<Row> = sqlx::query_as(sql)
+        .bind(org.0)
+        .bind(id.get())
+        .bind(&new.name)
+        .bind(environment_text(new.environment))
+        .bind(Json(features))
+        .bind(Json(Tightening::default()))
+        .bind(Json(default_rule))
+        .fetch_optional(conn)
+        .await?;
     row.map(AppInfo::try_from).transpose()
 }
 

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::account::UserId;
 use crate::error::StoreError;
+use crate::page::{Page, Paging};
 use crate::session::SessionId;
 use crate::store::Store;
 
@@ -78,6 +79,10 @@ pub struct AuditEvent {
     pub at: OffsetDateTime,
     pub actor_type: String,
     pub actor_id: String,
+    /// Of a user who still has an account.
+    pub actor_email: Option<String>,
+    pub ip: Option<String>,
+    pub request_id: Option<String>,
     pub action: String,
     pub target: String,
     pub before: Option<serde_json::Value>,
@@ -217,14 +222,20 @@ macro_rules! row_columns {
 }
 
 impl Store {
-    /// The newest events of an org, newest first.
+    /// The events of an org, newest first; a page begins before the event that the last one ended with.
     ///
     /// # Errors
     /// Only those of the database.
-    pub async fn audit_list(&self, org: OrgId, limit: u32) -> Result<Vec<AuditEvent>, StoreError> {
-        let sql = concat!("select ", row_columns!(), " from audit_event where org_id = $1 order by seq desc limit $2");
-        let rows: Vec<Row> = sqlx::query_as(sql).bind(org.0).bind(i64::from(limit)).fetch_all(&self.pool).await?;
-        rows.into_iter().map(event).collect()
+    pub async fn audit_list(&self, org: OrgId, paging: Paging<i64>) -> Result<Page<AuditEvent, i64>, StoreError> {
+        let sql = concat!(
+            "select ",
+            row_columns!(),
+            ", (select email from user_account where user_id = case when actor_type = 'user' then actor_id::uuid end) as email \
+             from audit_event where org_id = $1 and ($2::bigint is null or seq < $2) order by seq desc limit $3"
+        );
+        let rows: Vec<ListedRow> = sqlx::query_as(sql).bind(org.0).bind(paging.after).bind(paging.fetch()).fetch_all(&self.pool).await?;
+        let events = rows.into_iter().map(event).collect::<Result<_, _>>()?;
+        Ok(paging.page(events, |event: &AuditEvent| event.seq))
     }
 
     /// Recomputes the chain of an org. `Some(seq)` is the first event that was changed, removed or put in from outside.
@@ -258,7 +269,14 @@ struct HashedRow {
     hash: Vec<u8>,
 }
 
-fn event(row: Row) -> Result<AuditEvent, StoreError> {
+#[derive(sqlx::FromRow)]
+struct ListedRow {
+    #[sqlx(flatten)]
+    row: Row,
+    email: Option<String>,
+}
+
+fn event(ListedRow { row, email }: ListedRow) -> Result<AuditEvent, StoreError> {
     let json = |text: Option<String>| {
         text.map(|text| serde_json::from_str(&text).map_err(|error| StoreError::malformed("audit event", error))).transpose()
     };
@@ -267,6 +285,9 @@ fn event(row: Row) -> Result<AuditEvent, StoreError> {
         at: row.at,
         actor_type: row.actor_type,
         actor_id: row.actor_id,
+        actor_email: email,
+        ip: row.ip,
+        request_id: row.request_id,
         action: row.action,
         target: row.target,
         before: json(row.before)?,

@@ -74,8 +74,9 @@ impl Store {
         let version: i64 = sqlx::query_scalar("select version from config_version").fetch_one(&mut *txn).await?;
         let since = since.filter(|since| *since <= version);
         let rows: Vec<AppRow> = sqlx::query_as(
-            "select org_id, app_id, name, environment, paused, features, limits, default_rule, deleted_at is not null as deleted \
-             from app where version > coalesce($1, 0) and ($1 is not null or deleted_at is null)",
+            "select a.org_id, o.plan, a.app_id, a.name, a.environment, a.paused, a.features, a.limits, a.default_rule, \
+                    a.deleted_at is not null as deleted \
+             from app a join org o using (org_id) where a.version > coalesce($1, 0) and ($1 is not null or a.deleted_at is null)",
         )
         .bind(since)
         .fetch_all(&mut *txn)

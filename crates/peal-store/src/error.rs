@@ -11,6 +11,18 @@ pub enum StoreError {
     EmailTaken,
     #[error("the key id is in use by another app")]
     KeyIdTaken,
+    /// A sentence for who asked.
+    #[error("the change is not valid: {0}")]
+    Invalid(String),
+    #[error("there are {limit} {what} already")]
+    TooMany { what: &'static str, limit: u64 },
+    /// Somebody else changed it after the caller had read it.
+    #[error("version {found} is stored, not {expected}")]
+    VersionConflict { expected: i64, found: i64 },
+    #[error("the name of this request was used for another one")]
+    IdempotencyConflict,
+    #[error("the key has been rotated already")]
+    KeyReplaced,
     /// Postgres cannot be reached or cannot serve at the moment; the same call may succeed later.
     #[error("Postgres is not available")]
     Unavailable(#[source] sqlx::Error),

@@ -1,11 +1,13 @@
 //! Keys. The id is public, the secret is stored encrypted and leaves this crate for three readers only: the edges (who verify
 //! signatures), the API when it signs a console token, and a person in sudo mode, which the audit log notes.
 
+mod change;
+mod used;
+
 use peal_core::{AppId, Capabilities, KeyId, KeyKind, OrgId};
 use rand::RngExt;
 use rand::distr::Alphanumeric;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use time::OffsetDateTime;
@@ -16,9 +18,14 @@ use crate::audit::{Actor, Change, append_in_txn};
 use crate::directory::stamp_in_txn;
 use crate::envelope::{self, Place, Sealed, SecretKey};
 use crate::error::{StoreError, violates};
+use crate::page::{Page, Paging};
 use crate::store::Store;
 use crate::vault::data_key_in_txn;
 
+pub use change::{KeyCreated, KeyRotated, KeySettings};
+
+/// Keys of one app that are not revoked.
+pub const KEYS_MAX: u32 = 100;
 const ID_CHARS: usize = 20;
 const SECRET_CHARS: usize = 43;
 
@@ -28,9 +35,14 @@ pub struct KeyInfo {
     pub id: KeyId,
     pub name: String,
     pub capabilities: Capabilities,
+    pub allowed_origins: Vec<String>,
+    /// The e-mail address of who made it, while they have an account.
+    pub created_by: Option<String>,
     pub created_at: OffsetDateTime,
     pub last_used_at: Option<OffsetDateTime>,
     pub expires_at: Option<OffsetDateTime>,
+    /// The key that a rotation put in its place.
+    pub replaced_by: Option<KeyId>,
 }
 
 /// A key to be stored.
@@ -41,6 +53,9 @@ pub struct NewKey {
     pub kind: KeyKind,
     pub secret: SecretString,
     pub capabilities: Capabilities,
+    /// Empty allows all.
+    pub allowed_origins: Vec<String>,
+    pub expires_at: Option<OffsetDateTime>,
 }
 
 impl NewKey {
@@ -48,7 +63,8 @@ impl NewKey {
     #[must_use]
     pub fn generate(name: &str, kind: KeyKind, capabilities: Capabilities) -> Self {
         let id = base62(ID_CHARS).parse().expect("20 letters and digits are a key id");
-        NewKey { id, name: name.to_owned(), kind, secret: base62(SECRET_CHARS).into(), capabilities }
+        let secret = base62(SECRET_CHARS).into();
+        NewKey { id, name: name.to_owned(), kind, secret, capabilities, allowed_origins: Vec::new(), expires_at: None }
     }
 
     pub(crate) fn console() -> Self {
@@ -68,9 +84,21 @@ struct Row {
     key_id: String,
     name: String,
     capabilities: Json<Capabilities>,
+    allowed_origins: Vec<String>,
+    created_by: Option<String>,
     created_at: OffsetDateTime,
     last_used_at: Option<OffsetDateTime>,
     expires_at: Option<OffsetDateTime>,
+    replaced_by: Option<String>,
+}
+
+/// The columns of [`Row`], of a table or result `k`.
+macro_rules! row_columns {
+    () => {
+        "k.key_id, k.name, k.capabilities, k.allowed_origins, \
+         (select email from user_account u where u.user_id = k.created_by) as created_by, \
+         k.created_at, k.last_used_at, k.expires_at, k.replaced_by"
+    };
 }
 
 impl TryFrom<Row> for KeyInfo {
@@ -81,68 +109,50 @@ impl TryFrom<Row> for KeyInfo {
             id: key_id(&row.key_id)?,
             name: row.name,
             capabilities: row.capabilities.0,
+            allowed_origins: row.allowed_origins,
+            created_by: row.created_by,
             created_at: row.created_at,
             last_used_at: row.last_used_at,
             expires_at: row.expires_at,
+            replaced_by: row.replaced_by.as_deref().map(key_id).transpose()?,
         })
     }
 }
 
 impl Store {
-    /// The keys of an app that are not revoked, oldest first, without the hidden console key.
+    /// The keys of an app that are not revoked, oldest first, without the hidden console key. Expired ones stay.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the org has no such app.
-    pub async fn key_list(&self, org: OrgId, app: AppId) -> Result<Vec<KeyInfo>, StoreError> {
+    pub async fn key_list(&self, org: OrgId, app: AppId, paging: Paging<KeyId>) -> Result<Page<KeyInfo, KeyId>, StoreError> {
         self.app_get(org, app).await?;
-        let rows: Vec<Row> = sqlx::query_as(
-            "select key_id, name, capabilities, created_at, last_used_at, expires_at from api_key \
-             where app_id = $1 and org_id = $2 and kind = 'standard' and revoked_at is null order by created_at, key_id",
-        )
-        .bind(app.get())
-        .bind(org.0)
-        .fetch_all(&self.pool)
-        .await?;
-        rows.into_iter().map(KeyInfo::try_from).collect()
+        let sql = concat!(
+            "select ",
+            row_columns!(),
+            " from api_key k where k.app_id = $1 and k.org_id = $2 and k.kind = 'standard' and k.revoked_at is null \
+             and ($3::text is null or (k.created_at, k.key_id) > \
+                  (select created_at, key_id from api_key where app_id = $1 and org_id = $2 and key_id = $3)) \
+             order by k.created_at, k.key_id limit $4"
+        );
+        let rows: Vec<Row> = sqlx::query_as(sql)
+            .bind(app.get())
+            .bind(org.0)
+            .bind(paging.after.as_ref().map(KeyId::as_str))
+            .bind(paging.fetch())
+            .fetch_all(&self.pool)
+            .await?;
+        let keys = rows.into_iter().map(KeyInfo::try_from).collect::<Result<_, _>>()?;
+        Ok(paging.page(keys, |key: &KeyInfo| key.id.clone()))
     }
 
-    /// # Errors
-    /// [`StoreError::NotFound`] when the org has no such app; [`StoreError::KeyIdTaken`].
-    pub async fn key_create(&self, org: OrgId, app: AppId, new: &NewKey, by: UserId, actor: &Actor) -> Result<KeyInfo, StoreError> {
-        let mut txn = self.pool.begin().await?;
-        app_lock_in_txn(&mut txn, org, app).await?;
-        let data_key = data_key_in_txn(&mut txn, &self.keyring, org).await?;
-        let key = key_create_in_txn(&mut txn, &data_key, org, app, new, Some(by)).await?;
-        let created = json!({ "app": app, "name": new.name, "capabilities": new.capabilities });
-        append_in_txn(&mut txn, org, actor, Change::of_key("key.create", &new.id).after(created)).await?;
-        stamp_in_txn(&mut txn, org, app).await?;
-        txn.commit().await?;
-        Ok(key)
-    }
-
-    /// Ends a key for good. Edges drop it, and what it opened, within two seconds.
+    /// A key that is not revoked.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when the org has no such live key.
-    pub async fn key_revoke(&self, org: OrgId, app: AppId, key: &KeyId, actor: &Actor) -> Result<(), StoreError> {
-        let mut txn = self.pool.begin().await?;
-        app_lock_in_txn(&mut txn, org, app).await?;
-        let done = sqlx::query(
-            "update api_key set revoked_at = now() \
-             where app_id = $1 and org_id = $2 and key_id = $3 and kind = 'standard' and revoked_at is null",
-        )
-        .bind(app.get())
-        .bind(org.0)
-        .bind(key.as_str())
-        .execute(&mut *txn)
-        .await?;
-        if done.rows_affected() == 0 {
-            return Err(StoreError::NotFound("key"));
-        }
-        append_in_txn(&mut txn, org, actor, Change::of_key("key.revoke", key)).await?;
-        stamp_in_txn(&mut txn, org, app).await?;
-        txn.commit().await?;
-        Ok(())
+    /// [`StoreError::NotFound`] when the org has no such key; a console key is never found.
+    pub async fn key_get(&self, org: OrgId, app: AppId, key: &KeyId) -> Result<KeyInfo, StoreError> {
+        self.app_get(org, app).await?;
+        let mut conn = self.pool.acquire().await?;
+        key_get_in_txn(&mut conn, org, app, key).await
     }
 
     /// Hands out a secret to a person, and writes down that it was. The caller has checked sudo mode.
@@ -211,24 +221,38 @@ pub(crate) async fn key_create_in_txn(
         KeyKind::Standard => "standard",
         KeyKind::Console => "console",
     };
-    let row: Row = sqlx::query_as(
-        "insert into api_key (app_id, key_id, org_id, name, kind, capabilities, nonce, ciphertext, created_by) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-         returning key_id, name, capabilities, created_at, last_used_at, expires_at",
-    )
-    .bind(app.get())
-    .bind(new.id.as_str())
-    .bind(org.0)
-    .bind(&new.name)
-    .bind(kind)
-    .bind(Json(&new.capabilities))
-    .bind(sealed.nonce)
-    .bind(sealed.ciphertext)
-    .bind(by.map(|user| user.0))
-    .fetch_one(conn)
-    .await
-    .map_err(|error| if violates(&error, "api_key_key_id_key") { StoreError::KeyIdTaken } else { error.into() })?;
+    let sql = concat!(
+        "insert into api_key as k \
+           (app_id, key_id, org_id, name, kind, capabilities, nonce, ciphertext, created_by, allowed_origins, expires_at) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning ",
+        row_columns!()
+    );
+    let row: Row = sqlx::query_as(sql)
+        .bind(app.get())
+        .bind(new.id.as_str())
+        .bind(org.0)
+        .bind(&new.name)
+        .bind(kind)
+        .bind(Json(&new.capabilities))
+        .bind(sealed.nonce)
+        .bind(sealed.ciphertext)
+        .bind(by.map(|user| user.0))
+        .bind(&new.allowed_origins)
+        .bind(new.expires_at)
+        .fetch_one(conn)
+        .await
+        .map_err(|error| if violates(&error, "api_key_key_id_key") { StoreError::KeyIdTaken } else { error.into() })?;
     row.try_into()
+}
+
+async fn key_get_in_txn(conn: &mut PgConnection, org: OrgId, app: AppId, key: &KeyId) -> Result<KeyInfo, StoreError> {
+    let sql = concat!(
+        "select ",
+        row_columns!(),
+        " from api_key k where k.app_id = $1 and k.org_id = $2 and k.key_id = $3 and k.kind = 'standard' and k.revoked_at is null"
+    );
+    let row: Option<Row> = sqlx::query_as(sql).bind(app.get()).bind(org.0).bind(key.as_str()).fetch_optional(conn).await?;
+    row.ok_or(StoreError::NotFound("key"))?.try_into()
 }
 
 pub(crate) fn secret_seal(data_key: &SecretKey, org: OrgId, app: AppId, key: &KeyId, secret: &SecretString) -> Sealed {

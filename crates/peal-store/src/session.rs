@@ -3,8 +3,11 @@
 //! The cookie is 256 random bits and the table holds only its SHA-256, so neither a dump nor a log of this database signs anybody
 //! in. A session ends 14 days after its last use, 60 days after its creation, when its row is deleted, or when the member leaves.
 
+mod devices;
+
 use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,6 +24,8 @@ use crate::account::{Org, User, UserId};
 use crate::error::StoreError;
 use crate::store::Store;
 
+pub use devices::{Device, PasswordChange};
+
 const TOKEN_BYTES: usize = 32;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,6 +34,14 @@ pub struct SessionId(pub Uuid);
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+impl FromStr for SessionId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+        text.parse().map(SessionId)
     }
 }
 

@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use peal_core::Plans;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
@@ -21,11 +22,18 @@ pub struct StoreOptions {
     pub acquire_timeout: Duration,
     /// How long Postgres works on one statement before it gives up. Migrations have no such limit.
     pub statement_timeout: Duration,
+    /// What orgs get, by the name of their plan.
+    pub plans: Arc<Plans>,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        StoreOptions { max_connections: 10, acquire_timeout: Duration::from_secs(5), statement_timeout: Duration::from_secs(15) }
+        StoreOptions {
+            max_connections: 10,
+            acquire_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(15),
+            plans: Arc::new(Plans::built_in()),
+        }
     }
 }
 
@@ -34,6 +42,7 @@ impl Default for StoreOptions {
 pub struct Store {
     pub(crate) pool: PgPool,
     pub(crate) keyring: Keyring,
+    pub(crate) plans: Arc<Plans>,
     options: Arc<PgConnectOptions>,
 }
 
@@ -49,7 +58,7 @@ impl Store {
             .max_connections(options.max_connections)
             .acquire_timeout(options.acquire_timeout)
             .connect_lazy_with(bounded);
-        Ok(Store { pool, keyring, options: Arc::new(plain) })
+        Ok(Store { pool, keyring, plans: options.plans, options: Arc::new(plain) })
     }
 
     /// Applies what is missing, under an advisory lock, and checks the keyring. Several processes may start at once.
@@ -76,6 +85,12 @@ impl Store {
                 Err(error) => return Err(error.into()),
             };
         if found < needed { Err(StoreError::SchemaTooOld { found, needed }) } else { Ok(()) }
+    }
+
+    /// The plans that orgs can have.
+    #[must_use]
+    pub fn plans(&self) -> &Plans {
+        &self.plans
     }
 
     /// Whether Postgres answers.

@@ -5,15 +5,16 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::SET_COOKIE;
 use http::{HeaderMap, StatusCode};
+use peal_core::plan::UNLIMITED;
 use peal_core::{ErrorCode, Refusal};
-use peal_store::SignUp as NewAccount;
+use peal_store::{Credentials as Account, SignUp as NewAccount};
 use secrecy::ExposeSecret;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::body::Body;
 use crate::dto::{Credentials, Nothing, SignedInBody, SignedUpBody};
 use crate::password::{Password, Verdict, policy_check};
-use crate::permission::{Allowed, SignIn, SignOut, SignUp};
+use crate::permission::{Allowed, Member, SignIn, SignOut, SignUp};
 use crate::problem::{Problem, ProblemBody};
 use crate::state::ApiState;
 
@@ -44,7 +45,8 @@ pub(crate) async fn sign_up(
     state.limits.sign_up(anyone.client.ip)?;
     let password_hash = state.passwords.hash(password).await?;
     let origin = anyone.client.origin();
-    let new = NewAccount { email, password_hash, origin, request_id: anyone.client.request_id };
+    let plan = state.dev.then(|| UNLIMITED.to_owned());
+    let new = NewAccount { email, password_hash, origin, request_id: anyone.client.request_id, plan };
     let made = state.store.sign_up(&new).await?;
     tracing::info!(user = %made.user.id, org = %made.org.id, app = %made.app.id, "signed up");
     let cookie = state.cookie.set(&made.session.token);
@@ -114,17 +116,17 @@ fn email_normalised(typed: &str) -> Option<String> {
 }
 
 /// Checks the password of somebody who is signed in already, under the same limits as a sign-in.
-pub(crate) async fn password_confirm(state: &ApiState, member: &crate::permission::Member, password: Password) -> Result<(), Problem> {
+pub(crate) async fn password_confirm(state: &ApiState, member: &Member, password: Password) -> Result<Account, Problem> {
     let email = &member.session.user.email;
     state.limits.password_attempt(member.client.ip, email)?;
     let account = state.store.credentials_find(email).await?.filter(|account| account.user.id == member.session.user.id);
     let stored = account.as_ref().map(|account| account.password_hash.as_str());
-    match state.passwords.verify(password, stored).await? {
-        Verdict::Right | Verdict::RightRehashed(_) => {
+    match (state.passwords.verify(password, stored).await?, account) {
+        (Verdict::Right | Verdict::RightRehashed(_), Some(account)) => {
             state.limits.password_right(email);
-            Ok(())
+            Ok(account)
         }
-        Verdict::Wrong => {
+        _ => {
             state.limits.password_wrong(email);
             Err(Refusal::new(ErrorCode::BadCredentials, "The password is wrong.").into())
         }

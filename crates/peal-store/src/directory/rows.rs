@@ -1,11 +1,10 @@
 //! Rows become apps: the columns as stored, and how an app is put together from them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use peal_core::app::Revocations;
-use peal_core::{App, AppId, Capabilities, Features, Key, KeyKind, Limits, OrgId, Rule, RuleSettings, Rules};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use peal_core::{App, AppId, Capabilities, Features, Key, KeyKind, OrgId, Plans, Rule, RuleSettings, Rules, Tightening};
 use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -18,17 +17,19 @@ use crate::error::StoreError;
 use crate::key::{key_id, secret_open};
 use crate::rule::rule_of;
 use crate::store::Store;
+use crate::stored::settings;
 use crate::vault::data_keys;
 
 #[derive(sqlx::FromRow)]
 pub(super) struct AppRow {
     org_id: Uuid,
     pub(super) app_id: i64,
+    plan: String,
     name: String,
     environment: String,
     paused: bool,
     features: Value,
-    limits: Value,
+    limits: Json<Tightening>,
     default_rule: Value,
     pub(super) deleted: bool,
 }
@@ -62,6 +63,7 @@ struct RevocationRow {
 
 /// The rows that belong to apps, by app.
 pub(super) struct Parts {
+    plans: Arc<Plans>,
     data_keys: HashMap<OrgId, SecretKey>,
     keys: HashMap<i64, Vec<KeyRow>>,
     rules: HashMap<i64, Vec<RuleRow>>,
@@ -92,6 +94,7 @@ impl Parts {
                 .fetch_all(&mut *conn)
                 .await?;
         Ok(Parts {
+            plans: store.plans.clone(),
             data_keys: data_keys(conn, &store.keyring, &orgs).await?,
             keys: by_app(keys, |row| row.app_id),
             rules: by_app(rules, |row| row.app_id),
@@ -101,6 +104,11 @@ impl Parts {
 
     pub(super) fn assemble(&mut self, row: AppRow) -> Result<App, StoreError> {
         let (id, org) = (app_id(row.app_id)?, OrgId(row.org_id));
+        let plan = self.plans.get(&row.plan).unwrap_or_else(|| {
+            tracing::warn!(%org, plan = row.plan, "the org's plan is not among the plans; it gets the default one");
+            self.plans.default_plan()
+        });
+        let limits = plan.limits.tightened(&row.limits);
         let ordered = self.rules.remove(&row.app_id).unwrap_or_default().into_iter().map(rule).collect::<Result<_, _>>()?;
         Ok(App {
             id,
@@ -109,9 +117,9 @@ impl Parts {
             environment: environment_parse(&row.environment)?,
             paused: row.paused,
             features: settings::<Features>("features", row.features)?,
-            limits: settings::<Limits>("limits", row.limits)?,
             keys: self.keys(id, org),
-            rules: Rules { ordered, default: settings::<RuleSettings>("default rule", row.default_rule)? },
+            rules: Rules { ordered, default: settings::<RuleSettings>("default rule", row.default_rule)? }.within(&limits),
+            limits,
             revocations: revocations(self.revocations.remove(&row.app_id).unwrap_or_default())?,
         })
     }
@@ -172,27 +180,4 @@ fn revocations(rows: Vec<RevocationRow>) -> Result<Revocations, StoreError> {
         }
     }
     Ok(all)
-}
-
-/// Reads stored settings. Two adjacent releases share one database, so a setting that only the newer one knows is ignored by the
-/// older one, although the types themselves refuse unknown names (which is right for what people type).
-fn settings<T: Default + Serialize + DeserializeOwned>(what: &str, mut stored: Value) -> Result<T, StoreError> {
-    let malformed = |error| StoreError::malformed(what, error);
-    if let (Value::Object(stored), Value::Object(known)) = (&mut stored, serde_json::to_value(T::default()).map_err(malformed)?) {
-        stored.retain(|name, _| known.contains_key(name));
-    }
-    serde_json::from_value(stored).map_err(malformed)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_setting_of_a_newer_release_is_ignored_and_the_rest_kept() {
-        let read: Features = settings("features", json!({ "watchlist": true, "telepathy": 3 })).unwrap();
-        assert_eq!(read, Features { watchlist: true, ..Features::default() });
-        assert!(settings::<Features>("features", json!({ "watchlist": "yes" })).is_err());
-    }
 }

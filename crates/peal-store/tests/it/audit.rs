@@ -1,19 +1,19 @@
 //! Every change leaves an event in its own transaction, and the chain shows tampering.
 
-use peal_store::{Revocation, StoreError};
+use peal_store::{Paging, Revocation, StoreError};
 
-use crate::common::{Bench, actor_of};
+use crate::common::{Bench, actor_of, rename};
 
 #[tokio::test]
 async fn each_change_is_written_down_with_who_and_what() {
     let bench = Bench::new().await;
     let made = bench.sign_up("ada@example.com").await;
     let actor = actor_of(&made);
-    bench.store.app_rename(made.org.id, made.app.id, "Chat", &actor).await.unwrap();
+    rename(&bench.store, made.org.id, made.app.id, "Chat", &actor).await.unwrap();
     bench.store.key_reveal(made.org.id, made.app.id, &made.key.id, &actor).await.unwrap();
     bench.store.revocation_add(made.app.id, &Revocation::Token("t-1".to_owned()), &actor).await.unwrap();
     bench.store.key_revoke(made.org.id, made.app.id, &made.key.id, &actor).await.unwrap();
-    let events = bench.store.audit_list(made.org.id, 10).await.unwrap();
+    let events = bench.store.audit_list(made.org.id, Paging::first(10)).await.unwrap().items;
     let actions: Vec<&str> = events.iter().map(|event| event.action.as_str()).collect();
     assert_eq!(actions, ["key.revoke", "tokens.revoke", "key.reveal", "app.update", "account.create"]);
     let rename = &events[3];
@@ -29,7 +29,7 @@ async fn without_the_event_there_is_no_change() {
     let made = bench.sign_up("ada@example.com").await;
     let version = bench.store.directory_version().await.unwrap();
     bench.sql("alter table audit_event add constraint full_disk check (action <> 'app.update')").await.unwrap();
-    let refused = bench.store.app_rename(made.org.id, made.app.id, "Chat", &actor_of(&made)).await;
+    let refused = rename(&bench.store, made.org.id, made.app.id, "Chat", &actor_of(&made)).await;
     assert!(matches!(refused, Err(StoreError::Database(_))));
     assert_eq!(bench.store.app_get(made.org.id, made.app.id).await.unwrap().name, "My first app");
     assert_eq!(bench.store.directory_version().await.unwrap(), version);
@@ -56,7 +56,7 @@ async fn the_chain_finds_what_was_edited_or_cut_out() {
         let bench = Bench::new().await;
         let made = bench.sign_up("ada@example.com").await;
         for name in ["Chat", "Chess"] {
-            bench.store.app_rename(made.org.id, made.app.id, name, &actor_of(&made)).await.unwrap();
+            rename(&bench.store, made.org.id, made.app.id, name, &actor_of(&made)).await.unwrap();
         }
         assert_eq!(bench.store.audit_verify(made.org.id).await.unwrap(), None);
         bench.sql("alter table audit_event disable trigger all").await.unwrap();
@@ -72,12 +72,12 @@ async fn concurrent_changes_of_one_org_keep_one_chain() {
     let renames: Vec<_> = (0..20)
         .map(|n| {
             let (store, actor, org, app) = (bench.store.clone(), actor_of(&made), made.org.id, made.app.id);
-            tokio::spawn(async move { store.app_rename(org, app, &format!("App {n}"), &actor).await })
+            tokio::spawn(async move { rename(&store, org, app, &format!("App {n}"), &actor).await })
         })
         .collect();
     for rename in renames {
         rename.await.unwrap().unwrap();
     }
-    assert_eq!(bench.store.audit_list(made.org.id, 100).await.unwrap().len(), 21);
+    assert_eq!(bench.store.audit_list(made.org.id, Paging::first(100)).await.unwrap().items.len(), 21);
     assert_eq!(bench.store.audit_verify(made.org.id).await.unwrap(), None);
 }

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use peal_store::{Actor, Keyring, SessionOrigin, SignUp, SignedUp, Store, StoreOptions};
+use peal_core::{AppId, OrgId};
+use peal_store::{Actor, AppInfo, Keyring, SessionOrigin, SignUp, SignedUp, Store, StoreError, StoreOptions};
 use peal_testkit::postgres::TestDb;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
@@ -44,7 +45,13 @@ impl Bench {
 }
 
 pub(crate) fn sign_up(email: &str) -> SignUp {
-    SignUp { email: email.to_owned(), password_hash: "$argon2id$test".to_owned(), origin: origin(), request_id: "req-1".to_owned() }
+    SignUp {
+        email: email.to_owned(),
+        password_hash: "$argon2id$test".to_owned(),
+        origin: origin(),
+        request_id: "req-1".to_owned(),
+        plan: None,
+    }
 }
 
 pub(crate) fn origin() -> SessionOrigin {
@@ -57,4 +64,12 @@ pub(crate) fn actor_of(signed_up: &SignedUp) -> Actor {
 
 pub(crate) async fn connect(url: &str, keyring: Keyring) -> Store {
     Store::connect(url, keyring, StoreOptions::default()).await.expect("the URL is valid")
+}
+
+pub(crate) async fn rename(store: &Store, org: OrgId, app: AppId, name: &str, actor: &Actor) -> Result<AppInfo, StoreError> {
+    let edit = |settings: &mut peal_store::AppSettings, _: &_| {
+        name.clone_into(&mut settings.name);
+        Ok(())
+    };
+    store.app_update(org, app, actor, edit).await
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use peal_core::capability::Pattern;
 use peal_core::{App, AppId, Rule, RuleSettings, Rules};
-use peal_store::{Keyring, Revocation, Store, StoreError, StoreOptions};
+use peal_store::{Keyring, Revocation, Store, StoreError, StoreOptions, VersionedRules};
 
-use crate::common::{Bench, actor_of, connect};
+use crate::common::{Bench, actor_of, connect, rename};
 
 /// What an edge keeps: it merges deltas exactly as they come.
 #[derive(Default)]
@@ -66,7 +66,7 @@ async fn no_version_is_missed_under_concurrent_writers() {
             let (store, actor, org, app) = (bench.store.clone(), actor_of(owner), owner.org.id, owner.app.id);
             tokio::spawn(async move {
                 for n in 0..25 {
-                    store.app_rename(org, app, &format!("Name {n}"), &actor).await.expect("the rename succeeds");
+                    rename(&store, org, app, &format!("Name {n}"), &actor).await.expect("the rename succeeds");
                 }
             })
         })
@@ -92,7 +92,7 @@ async fn a_writer_that_commits_late_is_not_overtaken() {
     let mut slow = sqlx::PgPool::connect(&bench.url).await.unwrap().begin().await.unwrap();
     sqlx::query("update config_version set version = version + 1").execute(&mut *slow).await.unwrap();
     let (store, actor, org, app) = (bench.store.clone(), actor_of(&eve), eve.org.id, eve.app.id);
-    let fast = tokio::spawn(async move { store.app_rename(org, app, "Overtaker", &actor).await });
+    let fast = tokio::spawn(async move { rename(&store, org, app, "Overtaker", &actor).await });
     while bench
         .count("select count(*) from pg_locks l join pg_stat_activity a using (pid) where not l.granted and a.datname = current_database()")
         .await
@@ -119,7 +119,8 @@ async fn a_delta_carries_keys_rules_and_revocations_of_the_changed_app() {
             .to_vec(),
         default: RuleSettings::default(),
     };
-    bench.store.rules_replace(ada.org.id, ada.app.id, &rules, &actor).await.unwrap();
+    let versioned = VersionedRules { version: 1, rules: rules.clone() };
+    bench.store.rules_replace(ada.org.id, ada.app.id, &versioned, &actor).await.unwrap();
     let client = |issued_before| Revocation::Client { client_id: "bob".to_owned(), issued_before };
     for revocation in
         [client(200), client(100), Revocation::Token("jti".to_owned()), Revocation::IssuedBefore(300), Revocation::Key(ada.key.id.clone())]
@@ -182,7 +183,7 @@ async fn a_listener_wakes_on_a_committed_change() {
     let ada = bench.sign_up("ada@example.com").await;
     let mut listener = bench.store.directory_listen();
     listener.changed().await; // it has connected: whatever happened before may have been missed
-    bench.store.app_rename(ada.org.id, ada.app.id, "Chat", &actor_of(&ada)).await.unwrap();
+    rename(&bench.store, ada.org.id, ada.app.id, "Chat", &actor_of(&ada)).await.unwrap();
     tokio::time::timeout(Duration::from_secs(10), listener.changed()).await.expect("the notification arrives");
 }
 

@@ -1,8 +1,8 @@
 //! Sessions end when they should. Time is moved by ageing rows, never by waiting.
 
-use peal_store::{SessionToken, StoreError};
+use peal_store::{Paging, PasswordChange, SessionToken, StoreError};
 
-use crate::common::{Bench, origin};
+use crate::common::{Bench, actor_of, origin};
 
 #[tokio::test]
 async fn a_session_speaks_for_its_member_until_it_is_deleted() {
@@ -80,4 +80,40 @@ async fn a_removed_member_is_signed_out() {
     let made = bench.sign_up("ada@example.com").await;
     bench.sql("delete from org_member").await.unwrap();
     assert!(bench.store.session_resolve(&made.session.token).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_person_sees_their_browsers_and_ends_one_or_all_others() {
+    let bench = Bench::new().await;
+    let (ada, eve) = (bench.sign_up("ada@example.com").await, bench.sign_up("eve@example.com").await);
+    let (store, actor) = (&bench.store, actor_of(&ada));
+    let phone = store.session_create(ada.user.id, &origin(), None).await.unwrap();
+    let laptop = store.session_create(ada.user.id, &origin(), None).await.unwrap();
+    let ids = async || store.session_list(ada.user.id).await.unwrap().into_iter().map(|device| device.session).collect::<Vec<_>>();
+    assert_eq!(ids().await.len(), 3);
+    store.session_end(ada.org.id, ada.user.id, phone.id, &actor).await.unwrap();
+    assert!(!ids().await.contains(&phone.id));
+    let gone = store.session_end(ada.org.id, ada.user.id, phone.id, &actor).await;
+    assert!(matches!(gone, Err(StoreError::NotFound("session"))));
+    assert_eq!(store.session_end_others(ada.org.id, ada.user.id, laptop.id, &actor).await.unwrap(), 1);
+    assert_eq!(ids().await, [laptop.id]);
+    assert!(store.session_resolve(&eve.session.token).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_new_password_ends_every_session_but_the_one_it_was_given_in() {
+    let bench = Bench::new().await;
+    let ada = bench.sign_up("ada@example.com").await;
+    let (store, actor, origin) = (&bench.store, actor_of(&ada), origin());
+    let phone = store.session_create(ada.user.id, &origin, None).await.unwrap();
+    let change =
+        PasswordChange { org: ada.org.id, user: ada.user.id, origin: &origin, old_hash: "$argon2id$test", new_hash: "$argon2id$new" };
+    let fresh = store.password_change(&change, &actor).await.unwrap();
+    for old in [&phone.token, &ada.session.token] {
+        assert!(store.session_resolve(old).await.unwrap().is_none());
+    }
+    assert!(store.session_resolve(&fresh.token).await.unwrap().is_some());
+    assert!(store.password_change(&change, &actor).await.is_err(), "the hash that it was checked against is gone");
+    let event = store.audit_list(ada.org.id, Paging::first(1)).await.unwrap().items.remove(0);
+    assert_eq!((event.action.as_str(), event.actor_email.as_deref()), ("password.change", Some("ada@example.com")));
 }

@@ -1,7 +1,7 @@
 //! Signing up makes everything for the first message, or nothing.
 
 use peal_core::{Environment, KeyKind};
-use peal_store::{SeedApp, StoreError};
+use peal_store::{Paging, SeedApp, StoreError};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::common::{Bench, actor_of, sign_up};
@@ -25,7 +25,7 @@ async fn it_makes_user_org_app_keys_and_session_at_once() {
     assert!(kinds.contains(&KeyKind::Standard) && kinds.contains(&KeyKind::Console));
     assert!(app.rules.default.anonymous && app.rules.default.client_events, "a development app is open at first");
 
-    let listed = bench.store.key_list(made.org.id, made.app.id).await.unwrap();
+    let listed = bench.store.key_list(made.org.id, made.app.id, Paging::first(10)).await.unwrap().items;
     assert_eq!(listed.iter().map(|key| &key.id).collect::<Vec<_>>(), [&made.key.id], "the console key is hidden");
     let revealed = bench.store.key_reveal(made.org.id, made.app.id, &made.key.id, &actor_of(&made)).await.unwrap();
     assert_eq!(revealed.secret.expose_secret().len(), 43);
@@ -103,7 +103,7 @@ async fn seeding_twice_changes_nothing_and_a_changed_secret_is_taken() {
     bench.store.dev_account("dev@example.com", "hash-2", "1".parse().unwrap()).await.unwrap();
     let account = bench.store.credentials_find("dev@example.com").await.unwrap().unwrap();
     assert_eq!(account.password_hash, "hash-2");
-    assert_eq!(bench.store.app_list(account.org.id).await.unwrap()[0].id.to_string(), "1");
+    assert_eq!(bench.store.app_list(account.org.id, Paging::first(10)).await.unwrap().items[0].id.to_string(), "1");
 
     let stolen = SeedApp { app_id: "2".parse().unwrap(), ..seed("two") };
     assert!(matches!(bench.store.app_seed(&stolen).await, Err(StoreError::KeyIdTaken)));
