@@ -107,3 +107,22 @@ fn an_idle_connection_has_one_timer() {
     assert_eq!(rig.hub.counts().timers - empty, 21);
     rig.assert_empty();
 }
+
+#[test]
+fn where_the_app_asks_for_it_a_connection_that_nobody_vouched_for_is_closed() {
+    let mut app = app();
+    app.features.authorized_connections = true;
+    let mut rig = Rig::with(Default::default(), app);
+    let (ada, bob) = (rig.pusher(), rig.pusher());
+    rig.pusher_subscribe(ada, "news");
+    rig.pusher_subscribe(bob, "private-news");
+    rig.got(ada);
+    rig.got(bob);
+    rig.after(29_999);
+    rig.nothing(ada);
+    rig.after(1);
+    assert_eq!(rig.closed_with(ada), Some(4009));
+    rig.after(10_000);
+    rig.nothing(bob);
+    rig.assert_empty();
+}

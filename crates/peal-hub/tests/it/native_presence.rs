@@ -14,8 +14,10 @@ fn enter(rig: &mut Rig, handle: Handle, data: Value) {
     assert_eq!(reply["ok"], json!({}), "{reply}");
 }
 
-/// The changes that were pushed, as (entered, updated, left, count).
-fn changes(rig: &mut Rig, handle: Handle) -> Vec<(Vec<String>, Vec<String>, Vec<String>, u64)> {
+/// One push of changes: who entered, was updated and left, and how many are there.
+type Changes = (Vec<String>, Vec<String>, Vec<String>, u64);
+
+fn changes(rig: &mut Rig, handle: Handle) -> Vec<Changes> {
     let names = |list: &Value| -> Vec<String> {
         list.as_array().expect("a list").iter().map(|member| member["client_id"].as_str().expect("text").to_owned()).collect()
     };
