@@ -20,7 +20,10 @@ export function makeApp(history?: RouterHistory) {
     queryCache: new QueryCache({ onError: leaveWhenSignedOut }),
     mutationCache: new MutationCache({ onError: leaveWhenSignedOut }),
     defaultOptions: {
+      // A server on this machine or in this house answers also where the browser believes that it is offline.
+      mutations: { networkMode: 'always' },
       queries: {
+        networkMode: 'always',
         // A refusal stays a refusal; only an unreachable or failing server is worth a second try.
         retry: (failures, error) =>
           failures < 2 && error instanceof ApiProblem && (error.status === 0 || error.status >= 500),

@@ -13,8 +13,16 @@ import { Route as IndexRouteImport } from './routes/index'
 import { Route as AppRouteImport } from './routes/_app'
 import { Route as SignInRouteImport } from './routes/sign-in'
 import { Route as SignUpRouteImport } from './routes/sign-up'
+import { Route as AppAuditRouteImport } from './routes/_app.audit'
+import { Route as AppSettingsRouteImport } from './routes/_app.settings'
 import { Route as AppWelcomeRouteImport } from './routes/_app.welcome'
+import { Route as AppAppsIndexRouteImport } from './routes/_app.apps.index'
+import { Route as AppAppsAppIdIndexRouteImport } from './routes/_app.apps.$appId.index'
 import { Route as AppAppsAppIdKeysRouteImport } from './routes/_app.apps.$appId.keys'
+import { Route as AppAppsAppIdLimitsRouteImport } from './routes/_app.apps.$appId.limits'
+import { Route as AppAppsAppIdRulesRouteImport } from './routes/_app.apps.$appId.rules'
+import { Route as AppAppsAppIdSettingsRouteImport } from './routes/_app.apps.$appId.settings'
+import { Route as AppAppsAppIdUsageRouteImport } from './routes/_app.apps.$appId.usage'
 
 const IndexRoute = IndexRouteImport.update({
   id: '/',
@@ -35,9 +43,29 @@ const SignUpRoute = SignUpRouteImport.update({
   path: '/sign-up',
   getParentRoute: () => rootRouteImport,
 } as any)
+const AppAuditRoute = AppAuditRouteImport.update({
+  id: '/audit',
+  path: '/audit',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppSettingsRoute = AppSettingsRouteImport.update({
+  id: '/settings',
+  path: '/settings',
+  getParentRoute: () => AppRoute,
+} as any)
 const AppWelcomeRoute = AppWelcomeRouteImport.update({
   id: '/welcome',
   path: '/welcome',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppAppsIndexRoute = AppAppsIndexRouteImport.update({
+  id: '/apps/',
+  path: '/apps/',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppAppsAppIdIndexRoute = AppAppsAppIdIndexRouteImport.update({
+  id: '/apps/$appId/',
+  path: '/apps/$appId/',
   getParentRoute: () => AppRoute,
 } as any)
 const AppAppsAppIdKeysRoute = AppAppsAppIdKeysRouteImport.update({
@@ -45,20 +73,56 @@ const AppAppsAppIdKeysRoute = AppAppsAppIdKeysRouteImport.update({
   path: '/apps/$appId/keys',
   getParentRoute: () => AppRoute,
 } as any)
+const AppAppsAppIdLimitsRoute = AppAppsAppIdLimitsRouteImport.update({
+  id: '/apps/$appId/limits',
+  path: '/apps/$appId/limits',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppAppsAppIdRulesRoute = AppAppsAppIdRulesRouteImport.update({
+  id: '/apps/$appId/rules',
+  path: '/apps/$appId/rules',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppAppsAppIdSettingsRoute = AppAppsAppIdSettingsRouteImport.update({
+  id: '/apps/$appId/settings',
+  path: '/apps/$appId/settings',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppAppsAppIdUsageRoute = AppAppsAppIdUsageRouteImport.update({
+  id: '/apps/$appId/usage',
+  path: '/apps/$appId/usage',
+  getParentRoute: () => AppRoute,
+} as any)
 
 export interface FileRoutesByFullPath {
   '/': typeof IndexRoute
   '/sign-in': typeof SignInRoute
   '/sign-up': typeof SignUpRoute
+  '/audit': typeof AppAuditRoute
+  '/settings': typeof AppSettingsRoute
   '/welcome': typeof AppWelcomeRoute
+  '/apps/': typeof AppAppsIndexRoute
   '/apps/$appId/keys': typeof AppAppsAppIdKeysRoute
+  '/apps/$appId/limits': typeof AppAppsAppIdLimitsRoute
+  '/apps/$appId/rules': typeof AppAppsAppIdRulesRoute
+  '/apps/$appId/settings': typeof AppAppsAppIdSettingsRoute
+  '/apps/$appId/usage': typeof AppAppsAppIdUsageRoute
+  '/apps/$appId/': typeof AppAppsAppIdIndexRoute
 }
 export interface FileRoutesByTo {
   '/': typeof IndexRoute
   '/sign-in': typeof SignInRoute
   '/sign-up': typeof SignUpRoute
+  '/audit': typeof AppAuditRoute
+  '/settings': typeof AppSettingsRoute
   '/welcome': typeof AppWelcomeRoute
+  '/apps': typeof AppAppsIndexRoute
   '/apps/$appId/keys': typeof AppAppsAppIdKeysRoute
+  '/apps/$appId/limits': typeof AppAppsAppIdLimitsRoute
+  '/apps/$appId/rules': typeof AppAppsAppIdRulesRoute
+  '/apps/$appId/settings': typeof AppAppsAppIdSettingsRoute
+  '/apps/$appId/usage': typeof AppAppsAppIdUsageRoute
+  '/apps/$appId': typeof AppAppsAppIdIndexRoute
 }
 export interface FileRoutesById {
   __root__: typeof rootRouteImport
@@ -66,22 +130,64 @@ export interface FileRoutesById {
   '/_app': typeof AppRouteWithChildren
   '/sign-in': typeof SignInRoute
   '/sign-up': typeof SignUpRoute
+  '/_app/audit': typeof AppAuditRoute
+  '/_app/settings': typeof AppSettingsRoute
   '/_app/welcome': typeof AppWelcomeRoute
+  '/_app/apps/': typeof AppAppsIndexRoute
   '/_app/apps/$appId/keys': typeof AppAppsAppIdKeysRoute
+  '/_app/apps/$appId/limits': typeof AppAppsAppIdLimitsRoute
+  '/_app/apps/$appId/rules': typeof AppAppsAppIdRulesRoute
+  '/_app/apps/$appId/settings': typeof AppAppsAppIdSettingsRoute
+  '/_app/apps/$appId/usage': typeof AppAppsAppIdUsageRoute
+  '/_app/apps/$appId/': typeof AppAppsAppIdIndexRoute
 }
 export interface FileRouteTypes {
   fileRoutesByFullPath: FileRoutesByFullPath
-  fullPaths: '/' | '/sign-in' | '/sign-up' | '/welcome' | '/apps/$appId/keys'
+  fullPaths:
+    | '/'
+    | '/sign-in'
+    | '/sign-up'
+    | '/audit'
+    | '/settings'
+    | '/welcome'
+    | '/apps/'
+    | '/apps/$appId/keys'
+    | '/apps/$appId/limits'
+    | '/apps/$appId/rules'
+    | '/apps/$appId/settings'
+    | '/apps/$appId/usage'
+    | '/apps/$appId/'
   fileRoutesByTo: FileRoutesByTo
-  to: '/' | '/sign-in' | '/sign-up' | '/welcome' | '/apps/$appId/keys'
+  to:
+    | '/'
+    | '/sign-in'
+    | '/sign-up'
+    | '/audit'
+    | '/settings'
+    | '/welcome'
+    | '/apps'
+    | '/apps/$appId/keys'
+    | '/apps/$appId/limits'
+    | '/apps/$appId/rules'
+    | '/apps/$appId/settings'
+    | '/apps/$appId/usage'
+    | '/apps/$appId'
   id:
     | '__root__'
     | '/'
     | '/_app'
     | '/sign-in'
     | '/sign-up'
+    | '/_app/audit'
+    | '/_app/settings'
     | '/_app/welcome'
+    | '/_app/apps/'
     | '/_app/apps/$appId/keys'
+    | '/_app/apps/$appId/limits'
+    | '/_app/apps/$appId/rules'
+    | '/_app/apps/$appId/settings'
+    | '/_app/apps/$appId/usage'
+    | '/_app/apps/$appId/'
   fileRoutesById: FileRoutesById
 }
 export interface RootRouteChildren {
@@ -121,11 +227,39 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof SignUpRouteImport
       parentRoute: typeof rootRouteImport
     }
+    '/_app/audit': {
+      id: '/_app/audit'
+      path: '/audit'
+      fullPath: '/audit'
+      preLoaderRoute: typeof AppAuditRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/settings': {
+      id: '/_app/settings'
+      path: '/settings'
+      fullPath: '/settings'
+      preLoaderRoute: typeof AppSettingsRouteImport
+      parentRoute: typeof AppRoute
+    }
     '/_app/welcome': {
       id: '/_app/welcome'
       path: '/welcome'
       fullPath: '/welcome'
       preLoaderRoute: typeof AppWelcomeRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/apps/': {
+      id: '/_app/apps/'
+      path: '/apps'
+      fullPath: '/apps/'
+      preLoaderRoute: typeof AppAppsIndexRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/apps/$appId/': {
+      id: '/_app/apps/$appId/'
+      path: '/apps/$appId'
+      fullPath: '/apps/$appId/'
+      preLoaderRoute: typeof AppAppsAppIdIndexRouteImport
       parentRoute: typeof AppRoute
     }
     '/_app/apps/$appId/keys': {
@@ -135,17 +269,61 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppAppsAppIdKeysRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/apps/$appId/limits': {
+      id: '/_app/apps/$appId/limits'
+      path: '/apps/$appId/limits'
+      fullPath: '/apps/$appId/limits'
+      preLoaderRoute: typeof AppAppsAppIdLimitsRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/apps/$appId/rules': {
+      id: '/_app/apps/$appId/rules'
+      path: '/apps/$appId/rules'
+      fullPath: '/apps/$appId/rules'
+      preLoaderRoute: typeof AppAppsAppIdRulesRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/apps/$appId/settings': {
+      id: '/_app/apps/$appId/settings'
+      path: '/apps/$appId/settings'
+      fullPath: '/apps/$appId/settings'
+      preLoaderRoute: typeof AppAppsAppIdSettingsRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/apps/$appId/usage': {
+      id: '/_app/apps/$appId/usage'
+      path: '/apps/$appId/usage'
+      fullPath: '/apps/$appId/usage'
+      preLoaderRoute: typeof AppAppsAppIdUsageRouteImport
+      parentRoute: typeof AppRoute
+    }
   }
 }
 
 interface AppRouteChildren {
+  AppAuditRoute: typeof AppAuditRoute
+  AppSettingsRoute: typeof AppSettingsRoute
   AppWelcomeRoute: typeof AppWelcomeRoute
+  AppAppsIndexRoute: typeof AppAppsIndexRoute
   AppAppsAppIdKeysRoute: typeof AppAppsAppIdKeysRoute
+  AppAppsAppIdLimitsRoute: typeof AppAppsAppIdLimitsRoute
+  AppAppsAppIdRulesRoute: typeof AppAppsAppIdRulesRoute
+  AppAppsAppIdSettingsRoute: typeof AppAppsAppIdSettingsRoute
+  AppAppsAppIdUsageRoute: typeof AppAppsAppIdUsageRoute
+  AppAppsAppIdIndexRoute: typeof AppAppsAppIdIndexRoute
 }
 
 const AppRouteChildren: AppRouteChildren = {
+  AppAuditRoute: AppAuditRoute,
+  AppSettingsRoute: AppSettingsRoute,
   AppWelcomeRoute: AppWelcomeRoute,
+  AppAppsIndexRoute: AppAppsIndexRoute,
   AppAppsAppIdKeysRoute: AppAppsAppIdKeysRoute,
+  AppAppsAppIdLimitsRoute: AppAppsAppIdLimitsRoute,
+  AppAppsAppIdRulesRoute: AppAppsAppIdRulesRoute,
+  AppAppsAppIdSettingsRoute: AppAppsAppIdSettingsRoute,
+  AppAppsAppIdUsageRoute: AppAppsAppIdUsageRoute,
+  AppAppsAppIdIndexRoute: AppAppsAppIdIndexRoute,
 }
 
 const AppRouteWithChildren = AppRoute._addFileChildren(AppRouteChildren)

@@ -28,5 +28,7 @@ declare module '@tanstack/react-router' {
   interface StaticDataRouteOption {
     /** The page's name in the breadcrumb. */
     page?: string
+    /** The page is about the organisation, not about one app. */
+    ofOrg?: boolean
   }
 }

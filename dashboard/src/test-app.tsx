@@ -3,20 +3,45 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { createMemoryHistory, RouterProvider } from '@tanstack/react-router'
 import { render } from '@testing-library/react'
 import { vi } from 'vitest'
-import type { Session } from './api/types'
+import type { App, Key, Session } from './api/types'
 import { makeApp } from './app'
 import { Announcer } from './ui/announce'
 
 type Answer = { status?: number; body?: unknown }
-export type Answers = Record<string, Answer | ((body: unknown) => Answer)>
+export type Answers = Record<string, Answer | ((body: unknown, search: URLSearchParams) => Answer)>
+
+export const APP: App = {
+  id: '123456789',
+  name: 'My first app',
+  environment: 'development',
+  paused: false,
+  features: { subscription_count: true, watchlist: true, authorized_connections: false },
+  created_at: '2026-01-01T00:00:00Z',
+}
 
 export const SESSION: Session = {
   user: { id: 'u1', email: 'ada@example.com' },
   org: { id: 'o1', name: "ada's team" },
-  apps: [{ id: '123456789', name: 'My first app', environment: 'development', created_at: '2026-01-01T00:00:00Z' }],
+  apps: [APP],
   edge_url: 'http://edge.test:7100',
   dev: true,
+  role: 'owner',
   sudo_until: null,
+}
+
+export function testKey(id: string, name: string, part: Partial<Key> = {}): Key {
+  return {
+    id,
+    name,
+    capabilities: { 'chat.*': ['publish'] },
+    allowed_origins: [],
+    created_by: 'ada@example.com',
+    created_at: '2026-01-01T00:00:00Z',
+    last_used_at: null,
+    expires_at: null,
+    replaced_by: null,
+    ...part,
+  }
 }
 
 export function refusal(status: number, name: string, detail: string): Answer {
@@ -27,12 +52,13 @@ export function refusal(status: number, name: string, detail: string): Answer {
 export function stubApi(answers: Answers): string[] {
   const calls: string[] = []
   vi.stubGlobal('fetch', async (request: Request) => {
-    const operation = `${request.method} ${new URL(request.url).pathname.replace('/api/v1', '')}`
+    const url = new URL(request.url)
+    const operation = `${request.method} ${url.pathname.replace('/api/v1', '')}`
     calls.push(operation)
     const entry = answers[operation]
     if (!entry) throw new TypeError(`no answer for ${operation}`)
     const body = await request.text()
-    const answer = typeof entry === 'function' ? entry(body ? JSON.parse(body) : undefined) : entry
+    const answer = typeof entry === 'function' ? entry(body ? JSON.parse(body) : undefined, url.searchParams) : entry
     const status = answer.status ?? 200
     return status === 204 ? new Response(null, { status }) : Response.json(answer.body ?? {}, { status })
   })

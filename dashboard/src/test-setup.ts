@@ -4,6 +4,7 @@ import { afterEach, vi } from 'vitest'
 
 // What jsdom lacks and pages call.
 window.scrollTo = () => {}
+Element.prototype.scrollIntoView = () => {}
 window.matchMedia ??= ((query: string) => ({ matches: false, media: query, addEventListener() {} })) as never
 
 afterEach(() => {

@@ -1,7 +1,9 @@
 /** The control-plane API, one function per operation. The session travels in an HttpOnly cookie, which no script sees. */
 import createClient from 'openapi-fetch'
 import { problemOf, unreachable, unreadable } from './problem'
+import { reportReachable } from './reachability'
 import type { paths } from './schema.gen'
+import type { AppPatch, Capabilities, Environment, Rules } from './types'
 
 const http = createClient<paths>({
   baseUrl: window.location.origin,
@@ -9,19 +11,86 @@ const http = createClient<paths>({
   fetch: (request) => globalThis.fetch(request),
 })
 
+export type Preset = 'full' | 'publish' | 'subscribe' | 'custom'
+
+export interface NewKey {
+  name: string
+  preset: Preset
+  /** With the custom preset only. */
+  capabilities?: Capabilities
+  allowed_origins: string[]
+  expires_at: string | null
+}
+
+export interface NewApp {
+  name: string
+  environment: Environment
+}
+
+const ofApp = (app: string) => ({ params: { path: { app } } })
+const ofKey = (app: string, key: string) => ({ params: { path: { app, key } } })
+
 export const api = {
   signUp: (email: string, password: string) => answer(http.POST('/api/v1/auth/sign-up', { body: { email, password } })),
   signIn: (email: string, password: string) => answer(http.POST('/api/v1/auth/sign-in', { body: { email, password } })),
   signOut: () => answer(http.POST('/api/v1/auth/sign-out', { body: {} })),
+
   session: () => answer(http.GET('/api/v1/session')),
   sudo: (password: string) => answer(http.POST('/api/v1/session/sudo', { body: { password } })),
-  keys: (app: string) => answer(http.GET('/api/v1/apps/{app}/keys', { params: { path: { app } } })),
-  renameApp: (app: string, name: string) =>
-    answer(http.PATCH('/api/v1/apps/{app}', { params: { path: { app } }, body: { name } })),
+  changePassword: (body: { current: string; new: string }) => answer(http.PATCH('/api/v1/session/password', { body })),
+  sessions: () => answer(http.GET('/api/v1/sessions')),
+  endSession: (session: string) => answer(http.DELETE('/api/v1/sessions/{session}', { params: { path: { session } } })),
+  endOtherSessions: () => answer(http.DELETE('/api/v1/sessions')),
+  renameOrg: (name: string) => answer(http.PATCH('/api/v1/org', { body: { name } })),
+  audit: (cursor: string | undefined) => answer(http.GET('/api/v1/audit', { params: { query: { cursor } } })),
+
+  createApp: (body: NewApp, once: string) => answer(http.POST('/api/v1/apps', { body, headers: idempotent(once) })),
+  patchApp: (app: string, body: AppPatch) => answer(http.PATCH('/api/v1/apps/{app}', { ...ofApp(app), body })),
+  deleteApp: (app: string) => answer(http.DELETE('/api/v1/apps/{app}', ofApp(app))),
+  limits: (app: string) => answer(http.GET('/api/v1/apps/{app}/limits', ofApp(app))),
+  consoleToken: (app: string) => answer(http.POST('/api/v1/apps/{app}/console-token', { ...ofApp(app), body: {} })),
+
+  keys: (app: string) => answer(http.GET('/api/v1/apps/{app}/keys', ofApp(app))),
+  createKey: (app: string, body: NewKey, once: string) =>
+    answer(http.POST('/api/v1/apps/{app}/keys', { ...ofApp(app), body, headers: idempotent(once) })),
+  revokeKey: (app: string, key: string) => answer(http.DELETE('/api/v1/apps/{app}/keys/{key}', ofKey(app, key))),
   revealKey: (app: string, key: string) =>
-    answer(http.POST('/api/v1/apps/{app}/keys/{key}/reveal', { params: { path: { app, key } }, body: {} })),
-  consoleToken: (app: string) =>
-    answer(http.POST('/api/v1/apps/{app}/console-token', { params: { path: { app } }, body: {} })),
+    answer(http.POST('/api/v1/apps/{app}/keys/{key}/reveal', { ...ofKey(app, key), body: {} })),
+  rotateKey: (app: string, key: string, overlap_s: number, once: string) =>
+    answer(
+      http.POST('/api/v1/apps/{app}/keys/{key}/rotate', {
+        ...ofKey(app, key),
+        body: { overlap_s },
+        headers: idempotent(once),
+      }),
+    ),
+  testKey: (app: string, key: string, operation: string, channel: string) =>
+    answer(http.POST('/api/v1/apps/{app}/keys/{key}/test', { ...ofKey(app, key), body: { operation, channel } })),
+
+  usage: (app: string, query: UsageQuestion) =>
+    answer(http.GET('/api/v1/apps/{app}/usage', { params: { path: { app }, query } })),
+
+  rules: (app: string) => answer(http.GET('/api/v1/apps/{app}/rules', ofApp(app))),
+  saveRules: (app: string, body: Rules) => answer(http.PUT('/api/v1/apps/{app}/rules', { ...ofApp(app), body })),
+  testRules: (app: string, channel: string, rules: Pick<Rules, 'ordered' | 'default'>) =>
+    answer(
+      http.POST('/api/v1/apps/{app}/rules/test', {
+        ...ofApp(app),
+        body: { channel, ordered: rules.ordered, default: rules.default },
+      }),
+    ),
+}
+
+/** The same id with the same body gives the first answer again, for a day. */
+function idempotent(id: string): { 'idempotency-key': string } {
+  return { 'idempotency-key': id }
+}
+
+export interface UsageQuestion {
+  metric: string
+  from: string
+  to: string
+  resolution: 'minute' | 'hour' | 'day' | 'month'
 }
 
 interface Answer<T> {
@@ -34,8 +103,11 @@ interface Answer<T> {
 async function answer<T>(call: Promise<Answer<T>>): Promise<T> {
   const { data, error, response } = await call.catch((failure: unknown) => {
     // `fetch` itself fails with a TypeError; anything else is a body that is not the JSON it should be.
-    throw failure instanceof TypeError ? unreachable() : unreadable()
+    const lost = failure instanceof TypeError
+    reportReachable(!lost)
+    throw lost ? unreachable() : unreadable()
   })
+  reportReachable(true)
   if (!response.ok) throw problemOf(response, error)
   return data as T
 }

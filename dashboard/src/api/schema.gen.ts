@@ -14,7 +14,7 @@ export interface paths {
         /** All apps of the org, oldest first. */
         get: operations["app_list"];
         put?: never;
-        post?: never;
+        post: operations["post_/api/v1/apps"];
         delete?: never;
         options?: never;
         head?: never;
@@ -32,11 +32,10 @@ export interface paths {
         get: operations["app_get"];
         put?: never;
         post?: never;
-        delete?: never;
+        delete: operations["delete_/api/v1/apps/{app}"];
         options?: never;
         head?: never;
-        /** Rename an app. */
-        patch: operations["app_update"];
+        patch: operations["patch_/api/v1/apps/{app}"];
         trace?: never;
     };
     "/api/v1/apps/{app}/console-token": {
@@ -66,7 +65,7 @@ export interface paths {
         /** The app's keys, without their secrets. */
         get: operations["key_list"];
         put?: never;
-        post?: never;
+        post: operations["post_/api/v1/apps/{app}/keys"];
         delete?: never;
         options?: never;
         head?: never;
@@ -209,21 +208,222 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/apps/{app}/keys/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["delete_/api/v1/apps/{app}/keys/{key}"];
+        options?: never;
+        head?: never;
+        patch: operations["patch_/api/v1/apps/{app}/keys/{key}"];
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/keys/{key}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["post_/api/v1/apps/{app}/keys/{key}/rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/keys/{key}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["post_/api/v1/apps/{app}/keys/{key}/test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get_/api/v1/apps/{app}/rules"];
+        put: operations["put_/api/v1/apps/{app}/rules"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/rules/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["post_/api/v1/apps/{app}/rules/test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get_/api/v1/apps/{app}/limits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch: operations["patch_/api/v1/session/password"];
+        trace?: never;
+    };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get_/api/v1/sessions"];
+        put?: never;
+        post?: never;
+        delete: operations["delete_/api/v1/sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["delete_/api/v1/sessions/{session}"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/org": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch: operations["patch_/api/v1/org"];
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get_/api/v1/audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get_/api/v1/apps/{app}/usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         App: {
-            /** Format: date-time */
-            created_at: string;
-            environment: components["schemas"]["Environment"];
-            /** @description Decimal digits, as text. */
             id: string;
             name: string;
+            environment: components["schemas"]["Environment"];
+            paused: boolean;
+            features: components["schemas"]["Features"];
+            /** Format: date-time */
+            created_at: string;
         };
         AppPatch: {
-            /** @description 1 to 80 characters. */
-            name: string;
+            name?: string;
+            paused?: boolean;
+            features?: {
+                subscription_count?: boolean;
+                watchlist?: boolean;
+                authorized_connections?: boolean;
+            };
+            limits?: {
+                [key: string]: number | null;
+            };
         };
         /** @description A client token for the dashboard's own connection to the edge. */
         ConsoleToken: {
@@ -242,20 +442,22 @@ export interface components {
         Health: {
             status: string;
         };
-        /** @description A key without its secret. */
         Key: {
+            id: string;
+            name: string;
             /** @description Channel pattern → operations. */
             capabilities: {
                 [key: string]: string[];
             };
+            allowed_origins: string[];
+            created_by: string | null;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
-            expires_at: string | null;
-            id: string;
-            /** Format: date-time */
             last_used_at: string | null;
-            name: string;
+            /** Format: date-time */
+            expires_at: string | null;
+            replaced_by: string | null;
         };
         /** @description No fields: the request is an empty object. */
         Nothing: Record<string, never>;
@@ -263,34 +465,12 @@ export interface components {
             id: string;
             name: string;
         };
-        /** @description One page of a list. `next_cursor` is null on the last. */
         Page_App: {
-            items: {
-                /** Format: date-time */
-                created_at: string;
-                environment: components["schemas"]["Environment"];
-                /** @description Decimal digits, as text. */
-                id: string;
-                name: string;
-            }[];
+            items: components["schemas"]["App"][];
             next_cursor: string | null;
         };
-        /** @description One page of a list. `next_cursor` is null on the last. */
         Page_Key: {
-            items: {
-                /** @description Channel pattern → operations. */
-                capabilities: {
-                    [key: string]: string[];
-                };
-                /** Format: date-time */
-                created_at: string;
-                /** Format: date-time */
-                expires_at: string | null;
-                id: string;
-                /** Format: date-time */
-                last_used_at: string | null;
-                name: string;
-            }[];
+            items: components["schemas"]["Key"][];
             next_cursor: string | null;
         };
         /** @description An error, as RFC 9457 has it. */
@@ -351,6 +531,7 @@ export interface components {
              */
             sudo_until: string | null;
             user: components["schemas"]["User"];
+            role: components["schemas"]["Role"];
         };
         SignedIn: {
             org: components["schemas"]["Org"];
@@ -369,6 +550,116 @@ export interface components {
         User: {
             email: string;
             id: string;
+        };
+        Features: {
+            subscription_count: boolean;
+            watchlist: boolean;
+            authorized_connections: boolean;
+        };
+        CreatedKey: {
+            key: components["schemas"]["Key"];
+            secret: string;
+        };
+        RotatedKey: {
+            key: components["schemas"]["Key"];
+            secret: string;
+            old: components["schemas"]["Key"];
+        };
+        RuleSettings: {
+            history: {
+                count: number;
+                ttl_ms: number;
+            };
+            client_events: boolean;
+            anonymous: boolean;
+            presence_grace_ms: number | null;
+            message_bytes: number | null;
+        };
+        Rule: {
+            pattern: string;
+            settings: components["schemas"]["RuleSettings"];
+        };
+        Rules: {
+            version: number;
+            ordered: components["schemas"]["Rule"][];
+            default: components["schemas"]["RuleSettings"];
+        };
+        RuleVerdict: {
+            rule: {
+                number: number;
+                pattern: string;
+            } | null;
+            settings: components["schemas"]["RuleSettings"];
+            why: string;
+        };
+        Limit: {
+            name: string;
+            title: string;
+            unit: string;
+            value: number | null;
+            plan_value: number | null;
+            tightened: boolean;
+            when_reached: string;
+            error: string | null;
+            help_url: string;
+        };
+        Limits: {
+            plan: {
+                id: string;
+                title: string;
+                messages_per_month: number | null;
+            };
+            items: components["schemas"]["Limit"][];
+        };
+        SessionInfo: {
+            id: string;
+            current: boolean;
+            ip: string | null;
+            user_agent: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            last_seen_at: string;
+        };
+        AuditEvent: {
+            id: number;
+            /** Format: date-time */
+            at: string;
+            actor: {
+                type: string;
+                id: string | null;
+                email: string | null;
+            };
+            action: string;
+            target: string;
+            before: unknown;
+            after: unknown;
+            ip: string | null;
+            request_id: string | null;
+        };
+        /** @enum {string} */
+        Role: "owner" | "admin" | "developer" | "billing" | "viewer";
+        UsagePoint: {
+            /** Format: date-time */
+            ts: string;
+            value: number;
+        };
+        Usage: {
+            metric: string;
+            title: string;
+            unit: string;
+            rule: string;
+            resolution: string;
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            items: components["schemas"]["UsagePoint"][];
+            total: number | null;
+            peak: number | null;
+            average: number | null;
+            /** Format: date-time */
+            complete_to: string;
         };
     };
     responses: never;
@@ -398,6 +689,43 @@ export interface operations {
             };
             /** @description sign_in_required */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post_/api/v1/apps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    name: string;
+                    environment: components["schemas"]["Environment"];
+                };
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        app: components["schemas"]["App"];
+                        key: components["schemas"]["Key"];
+                    };
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -438,12 +766,38 @@ export interface operations {
             };
         };
     };
-    app_update: {
+    "delete_/api/v1/apps/{app}": {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                /** @description App id */
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch_/api/v1/apps/{app}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 app: string;
             };
             cookie?: never;
@@ -462,25 +816,6 @@ export interface operations {
                     "application/json": components["schemas"]["App"];
                 };
             };
-            /** @description invalid_request */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description role_not_allowed, csrf_refused */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -556,6 +891,50 @@ export interface operations {
                 };
             };
             /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post_/api/v1/apps/{app}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    name: string;
+                    /** @enum {string} */
+                    preset: "full" | "publish" | "subscribe" | "custom";
+                    /** @description Channel pattern → operations. */
+                    capabilities?: {
+                        [key: string]: string[];
+                    };
+                    allowed_origins?: string[];
+                    /** Format: date-time */
+                    expires_at?: string | null;
+                };
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedKey"];
+                };
+            };
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -852,6 +1231,498 @@ export interface operations {
             };
             /** @description unavailable */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete_/api/v1/apps/{app}/keys/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                app: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch_/api/v1/apps/{app}/keys/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                app: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    name?: string;
+                    /** @description Channel pattern → operations. */
+                    capabilities?: {
+                        [key: string]: string[];
+                    };
+                    allowed_origins?: string[];
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Key"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post_/api/v1/apps/{app}/keys/{key}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                app: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    overlap_s: number;
+                };
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedKey"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post_/api/v1/apps/{app}/keys/{key}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                app: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    operation: string;
+                    channel: string;
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        allowed: boolean;
+                        by: string | null;
+                        reason: string;
+                    };
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get_/api/v1/apps/{app}/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rules"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put_/api/v1/apps/{app}/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rules"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rules"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post_/api/v1/apps/{app}/rules/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    channel: string;
+                    ordered?: components["schemas"]["Rule"][];
+                    default?: components["schemas"]["RuleSettings"];
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleVerdict"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get_/api/v1/apps/{app}/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limits"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch_/api/v1/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    current: string;
+                    new: string;
+                };
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get_/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["SessionInfo"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete_/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        ended: number;
+                    };
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete_/api/v1/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch_/api/v1/org": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    name: string;
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Org"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get_/api/v1/audit": {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["AuditEvent"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get_/api/v1/apps/{app}/usage": {
+        parameters: {
+            query?: {
+                metric?: string;
+                from?: string;
+                to?: string;
+                resolution?: string;
+            };
+            header?: never;
+            path: {
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -34,7 +34,7 @@ export function useConsole(): Console {
   return console
 }
 
-/** Give it the app's id as `key`, so that another app means another connection. */
+/** Another app means another connection. */
 export function ConsoleProvider({ app, edgeUrl, children }: { app: string; edgeUrl: string; children: ReactNode }) {
   const queryClient = useQueryClient()
   const [peal, setPeal] = useState<Peal | null>(null)
@@ -62,6 +62,7 @@ export function ConsoleProvider({ app, edgeUrl, children }: { app: string; edgeU
     return () => {
       for (const stop of stops) stop()
       setPeal(null)
+      setLink({ status: 'connecting' })
       void opened.close()
     }
   }, [app, edgeUrl, queryClient])

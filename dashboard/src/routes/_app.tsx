@@ -14,11 +14,12 @@ export const Route = createFileRoute('/_app')({
 
 function AppLayout() {
   const { data: session } = useSuspenseQuery(sessionQuery)
-  const app = appOf(session, useAppId())
-  const page = useMatches({ select: (matches) => matches.at(-1)?.staticData.page })
-  if (!app) return <NotFoundPage />
+  const id = useAppId()
+  const app = appOf(session, id)
+  const { page, ofOrg } = useMatches({ select: (matches) => matches.at(-1)?.staticData ?? {} })
+  if (id !== undefined && !app) return <NotFoundPage />
   return (
-    <AppFrame session={session} app={app} page={page ?? ''}>
+    <AppFrame session={session} app={app} page={page ?? ''} ofOrg={ofOrg ?? false}>
       <Outlet />
     </AppFrame>
   )

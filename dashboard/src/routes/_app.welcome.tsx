@@ -1,5 +1,5 @@
 import { useSuspenseQuery } from '@tanstack/react-query'
-import { createFileRoute } from '@tanstack/react-router'
+import { createFileRoute, redirect } from '@tanstack/react-router'
 import { keysQuery, sessionQuery } from '#/api/queries'
 import { requireSession } from '#/features/auth/guards'
 import { type AppSearch, appOf, useCurrentApp } from '#/features/frame/current-app'
@@ -12,6 +12,7 @@ export const Route = createFileRoute('/_app/welcome')({
   loaderDeps: ({ search }) => ({ app: search.app }),
   loader: async ({ context, deps, location }) => {
     const app = appOf(await requireSession(context.queryClient, location.href), deps.app)
+    if (!app && deps.app === undefined) throw redirect({ to: '/apps', replace: true })
     if (app) void context.queryClient.prefetchQuery(keysQuery(app.id))
   },
   component: Welcome,
@@ -19,5 +20,6 @@ export const Route = createFileRoute('/_app/welcome')({
 
 function Welcome() {
   const { data: session } = useSuspenseQuery(sessionQuery)
-  return <WelcomePage app={useCurrentApp(session)} session={session} />
+  const app = useCurrentApp(session)
+  return <WelcomePage key={app.id} app={app} session={session} />
 }

@@ -2,7 +2,7 @@ import { LoaderCircle } from 'lucide-react'
 import type { ComponentProps } from 'react'
 import { cx } from './cx'
 
-type Look = 'primary' | 'secondary' | 'ghost'
+type Look = 'primary' | 'secondary' | 'ghost' | 'danger'
 
 interface ButtonProps extends ComponentProps<'button'> {
   look?: Look
@@ -39,6 +39,7 @@ const LOOKS: Record<Look, string> = {
   primary: 'bg-accent text-on-accent hover:bg-accent-strong',
   secondary: 'border border-control bg-surface text-ink hover:bg-hover',
   ghost: 'text-muted hover:bg-hover hover:text-ink',
+  danger: 'border border-danger bg-surface text-danger hover:bg-danger-soft',
 }
 
 const SIZES = { md: 'h-8 px-3', sm: 'h-7 px-2 text-xs', icon: 'size-7' }

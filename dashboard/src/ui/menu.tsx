@@ -26,8 +26,12 @@ export function MenuContent({ className, ...props }: ComponentProps<typeof Dropd
 const ITEM =
   'flex h-8 items-center gap-2 rounded-sm px-2 outline-none select-none data-[highlighted]:bg-hover data-[highlighted]:outline-2 data-[highlighted]:-outline-offset-2 data-[highlighted]:outline-accent'
 
-export function MenuItem({ className, ...props }: ComponentProps<typeof DropdownMenu.Item>) {
-  return <DropdownMenu.Item {...props} className={cx(ITEM, className)} />
+interface MenuItemProps extends ComponentProps<typeof DropdownMenu.Item> {
+  danger?: boolean
+}
+
+export function MenuItem({ className, danger, ...props }: MenuItemProps) {
+  return <DropdownMenu.Item {...props} className={cx(ITEM, danger && 'text-danger', className)} />
 }
 
 export function MenuRadioItem({ className, children, ...props }: ComponentProps<typeof DropdownMenu.RadioItem>) {

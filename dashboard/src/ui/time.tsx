@@ -18,16 +18,25 @@ export function relativeTime(then: number, now: number): string {
 
 /** `14:03:20.118`, local. */
 export function clockTime(at: number): string {
+  return `${clockSeconds(at)}.${String(new Date(at).getMilliseconds()).padStart(3, '0')}`
+}
+
+/** `14:03:20`, local. */
+export function clockSeconds(at: number): string {
   const date = new Date(at)
   const two = (part: number) => String(part).padStart(2, '0')
-  const ms = String(date.getMilliseconds()).padStart(3, '0')
-  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${ms}`
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+}
+
+/** Day and minute, local: `24 Nov 2026, 14:03`. */
+export function exactTime(at: string | number): string {
+  return new Date(at).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' })
 }
 
 export function RelativeTime({ at }: { at: string }) {
   const then = Date.parse(at)
   return (
-    <time dateTime={at} title={new Date(then).toLocaleString()}>
+    <time dateTime={at} title={exactTime(then)}>
       {relativeTime(then, Date.now())}
     </time>
   )

@@ -1,4 +1,7 @@
-/** Which app the address means: `/apps/{id}/…` or `?app={id}`, and the first one when it names none. */
+/**
+ * Which app the address means: `/apps/{id}/…` or `?app={id}`. An address that names none means the app that was looked at last,
+ * else the first.
+ */
 import { notFound, useParams, useSearch } from '@tanstack/react-router'
 import type { App, Session } from '#/api/types'
 
@@ -6,13 +9,16 @@ export interface AppSearch {
   app?: string
 }
 
+const KEY = 'peal.app'
+
 export function appOf(session: Session, id: string | undefined): App | undefined {
-  return id === undefined ? session.apps[0] : session.apps.find((app) => app.id === id)
+  const find = (id: string | null | undefined) => session.apps.find((app) => app.id === id)
+  return id === undefined ? (find(lastAppId()) ?? session.apps[0]) : find(id)
 }
 
-/** The search part of a link to this app; the first app needs none. */
+/** The search part of a link to this app; an only app needs none. */
 export function appSearch(session: Session, app: App): AppSearch {
-  return app.id === session.apps[0]?.id ? {} : { app: app.id }
+  return session.apps.length > 1 ? { app: app.id } : {}
 }
 
 export function useAppId(): string | undefined {
@@ -26,4 +32,25 @@ export function useCurrentApp(session: Session): App {
   const app = appOf(session, useAppId())
   if (!app) throw notFound()
   return app
+}
+
+export function rememberApp(id: string): void {
+  try {
+    localStorage.setItem(KEY, id)
+  } catch {
+    // Without storage, addresses that name no app mean the first one.
+  }
+}
+
+function lastAppId(): string | null {
+  try {
+    return localStorage.getItem(KEY)
+  } catch {
+    return null
+  }
+}
+
+/** The same page of another app. */
+export function pathOfOtherApp(path: string, from: string, to: string): string {
+  return path.startsWith(`/apps/${from}`) ? path.replace(`/apps/${from}`, `/apps/${to}`) : `/apps/${to}`
 }

@@ -1,10 +1,6 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { ChevronsUpDown, CircleUserRound, LogOut } from 'lucide-react'
-import { api } from '#/api/client'
+import { ChevronsUpDown, CircleUserRound, LogOut, Settings } from 'lucide-react'
 import { asProblem } from '#/api/problem'
-import { rememberSignedIn } from '#/features/auth/signed-in-hint'
-import { announce } from '#/ui/announce'
 import {
   Menu,
   MenuContent,
@@ -16,27 +12,13 @@ import {
   MenuTrigger,
 } from '#/ui/menu'
 import { ProblemNotice } from '#/ui/problem-notice'
-import { setTheme, type Theme, useTheme } from '#/ui/theme'
-
-const THEMES: [Theme, string][] = [
-  ['system', 'As the system'],
-  ['light', 'Light'],
-  ['dark', 'Dark'],
-]
+import { setTheme, THEMES, type Theme, useTheme } from '#/ui/theme'
+import { useSignOut } from './use-sign-out'
 
 export function UserMenu({ email }: { email: string }) {
   const theme = useTheme()
   const navigate = useNavigate()
-  const queryClient = useQueryClient()
-  const signOut = useMutation({
-    mutationFn: async () => {
-      await api.signOut()
-      rememberSignedIn('no')
-      await navigate({ to: '/sign-in' })
-      queryClient.clear()
-      announce('Signed out')
-    },
-  })
+  const signOut = useSignOut()
 
   return (
     <>
@@ -51,7 +33,7 @@ export function UserMenu({ email }: { email: string }) {
         <MenuContent side="top">
           <MenuLabel>Theme</MenuLabel>
           <MenuRadioGroup value={theme} onValueChange={(value) => setTheme(value as Theme)}>
-            {THEMES.map(([value, label]) => (
+            {THEMES.map(({ value, label }) => (
               // The menu stays open, so that the themes can be compared.
               <MenuRadioItem key={value} value={value} onSelect={(event) => event.preventDefault()}>
                 {label}
@@ -59,6 +41,10 @@ export function UserMenu({ email }: { email: string }) {
             ))}
           </MenuRadioGroup>
           <MenuSeparator />
+          <MenuItem onSelect={() => navigate({ to: '/settings' })}>
+            <Settings size={14} className="w-4 text-muted" aria-hidden />
+            Settings
+          </MenuItem>
           <MenuItem onSelect={() => signOut.mutate()}>
             <LogOut size={14} className="w-4 text-muted" aria-hidden />
             Sign out

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { describeCapabilities, mayPublish } from './capabilities'
+import { capabilitiesOf, describeCapabilities, grantingRow, mayPublish, rowsOf } from './capabilities'
 
 describe('capabilities', () => {
   it('reads as phrases', () => {
@@ -17,5 +17,17 @@ describe('capabilities', () => {
     expect(mayPublish({ 'hel*': ['publish'] }, 'hello')).toBe(true)
     expect(mayPublish({ 'hel*': ['subscribe'] }, 'hello')).toBe(false)
     expect(mayPublish({ 'hel.o': ['*'] }, 'hello')).toBe(false)
+  })
+
+  it('are the same as rows and back', () => {
+    const capabilities = { 'chat.*': ['subscribe', 'publish'], audit: ['*'] }
+    expect(capabilitiesOf(rowsOf(capabilities))).toEqual(capabilities)
+  })
+
+  it('name the first row that grants', () => {
+    const rows = rowsOf({ 'a*': ['subscribe'], 'ab*': ['publish'], '*': ['publish'] })
+    expect(grantingRow(rows, 'publish', 'abc')).toBe(2)
+    expect(grantingRow(rows, 'publish', 'private-x')).toBe(3)
+    expect(grantingRow(rows, 'history', 'abc')).toBeNull()
   })
 })

@@ -1,28 +1,21 @@
 import { screen, waitFor, within } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
 import { describe, expect, it, vi } from 'vitest'
-import { type Answers, refusal, renderApp, SESSION, stubApi } from '#/test-app'
+import { type Answers, refusal, renderApp, SESSION, stubApi, testKey } from '#/test-app'
 
 vi.mock('@peal/client', () => import('#/test-idle-client'))
 
 const KEYS = 'GET /apps/123456789/keys'
 const REVEAL = 'POST /apps/123456789/keys/KEY1/reveal'
 const SECRET = 'x'.repeat(43)
-const key = (id: string, name: string) => ({
-  id,
-  name,
-  capabilities: { 'chat.*': ['publish'] },
-  created_at: '2026-01-01T00:00:00Z',
-  last_used_at: null,
-  expires_at: null,
-})
-const twoKeys = { body: { items: [key('KEY1', 'Web'), key('KEY2', 'Jobs')], next_cursor: null } }
+const twoKeys = { body: { items: [testKey('KEY1', 'Web'), testKey('KEY2', 'Jobs')], next_cursor: null } }
 
 async function open(answers: Answers) {
   userEvent.setup() // Gives jsdom a clipboard.
-  stubApi({ 'GET /session': { body: SESSION }, ...answers })
+  const calls = stubApi({ 'GET /session': { body: SESSION }, ...answers })
   renderApp('/apps/123456789/keys')
   await screen.findByRole('heading', { name: 'Keys' })
+  return calls
 }
 
 describe('keys', () => {
@@ -80,30 +73,119 @@ describe('keys', () => {
   })
 })
 
-describe('renaming the app', () => {
-  it('changes the name everywhere, or says what is wrong with it', async () => {
-    let name = 'My first app'
+describe('creating a key', () => {
+  it('asks for a name, tries the matrix, and shows the secret once', async () => {
+    const asked: unknown[] = []
     await open({
       [KEYS]: twoKeys,
-      'GET /session': () => ({ body: { ...SESSION, apps: [{ ...SESSION.apps[0], name }] } }),
-      'PATCH /apps/123456789': (body) => {
-        name = (body as { name: string }).name
-        return name === 'bad'
-          ? refusal(400, 'invalid_request', 'A name has 1 to 80 printable characters.')
-          : { body: {} }
+      'POST /apps/123456789/keys': (body) => {
+        asked.push(body)
+        return { status: 201, body: { key: testKey('KEY3', 'orders'), secret: SECRET } }
       },
     })
-    await userEvent.click(screen.getByRole('button', { name: /app menu/ }))
-    await userEvent.click(await screen.findByRole('menuitem', { name: 'Rename app' }))
-    const field = await screen.findByRole('textbox', { name: 'Name' })
-    await userEvent.clear(field)
-    await userEvent.keyboard('{Enter}')
-    expect(field).toHaveAccessibleDescription('Give the app a name.')
-    await userEvent.type(field, 'bad{Enter}')
-    expect(await screen.findByRole('alert')).toHaveTextContent('A name has 1 to 80')
-    await userEvent.clear(field)
-    await userEvent.type(field, 'Chess club{Enter}')
+    await userEvent.click(screen.getByRole('button', { name: 'Create key' }))
+    const drawer = within(await screen.findByRole('dialog', { name: 'Create key' }))
+    await userEvent.click(drawer.getByRole('button', { name: 'Create key' }))
+    expect(drawer.getByLabelText('Name')).toHaveAccessibleDescription(/Give the key a name/)
+    await userEvent.type(drawer.getByLabelText('Name'), 'orders')
+
+    await userEvent.click(drawer.getByRole('radio', { name: 'Custom' }))
+    await userEvent.click(drawer.getByRole('button', { name: 'Add a row' }))
+    const second = drawer.getByLabelText('Channel pattern of row 2')
+    await userEvent.type(second, 'orders.*')
+    await userEvent.selectOptions(drawer.getByLabelText('Can this key'), 'subscribe')
+    await userEvent.type(drawer.getByLabelText('Channel'), 'private-orders.7')
+    expect(drawer.getByRole('status')).toHaveTextContent('Yes, by row 2, orders.*.')
+    await userEvent.selectOptions(drawer.getByLabelText('Can this key'), 'publish')
+    expect(drawer.getByRole('status')).toHaveTextContent('No: no row allows it.')
+
+    await userEvent.type(drawer.getByLabelText(/Allowed origins/), 'https://app.example.com/path')
+    await userEvent.click(drawer.getByRole('button', { name: 'Create key' }))
+    expect(drawer.getByLabelText(/Allowed origins/)).toHaveAccessibleDescription(/is not an origin/)
+    await userEvent.clear(drawer.getByLabelText(/Allowed origins/))
+    await userEvent.type(drawer.getByLabelText(/Allowed origins/), 'https://app.example.com')
+    await userEvent.click(drawer.getByRole('button', { name: 'Create key' }))
+
+    const created = within(await screen.findByRole('dialog', { name: 'Key created' }))
+    expect(created.getByText(SECRET)).toBeVisible()
+    expect(asked).toEqual([
+      {
+        name: 'orders',
+        preset: 'custom',
+        capabilities: { 'chat.*': ['subscribe', 'publish'], 'orders.*': ['subscribe'] },
+        allowed_origins: ['https://app.example.com'],
+        expires_at: null,
+      },
+    ])
+    await userEvent.click(created.getByRole('button', { name: 'I stored it' }))
     await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull())
-    expect(within(screen.getByRole('navigation', { name: 'Breadcrumb' })).getByText('Chess club')).toBeVisible()
+    expect(document.body).not.toHaveTextContent(SECRET)
+  })
+})
+
+describe('ending a key', () => {
+  const act = async (action: string) => {
+    await userEvent.click(await screen.findByRole('button', { name: 'More for Web' }))
+    await userEvent.click(await screen.findByRole('menuitem', { name: action }))
+  }
+
+  it('wants its name typed, and the password where the sign-in is old', async () => {
+    let sudo = false
+    const calls = await open({
+      [KEYS]: twoKeys,
+      'DELETE /apps/123456789/keys/KEY1': () =>
+        sudo ? { status: 204 } : refusal(403, 'sudo_required', 'Enter your password again.'),
+      'POST /session/sudo': () => {
+        sudo = true
+        return { body: { sudo_until: '2026-01-01T00:15:00Z' } }
+      },
+    })
+    await act('Revoke key')
+    const dialog = within(await screen.findByRole('dialog', { name: 'Revoke Web?' }))
+    await userEvent.type(dialog.getByLabelText('Type “Web” to confirm'), 'Jobs{Enter}')
+    expect(dialog.getByLabelText('Type “Web” to confirm')).toHaveAccessibleDescription('That is not “Web”.')
+    await userEvent.clear(dialog.getByLabelText('Type “Web” to confirm'))
+    await userEvent.type(dialog.getByLabelText('Type “Web” to confirm'), 'Web{Enter}')
+    await userEvent.type(await dialog.findByLabelText('Password'), 'tide lamp river{Enter}')
+    await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull())
+    expect(calls.filter((call) => call.startsWith('DELETE'))).toHaveLength(2)
+  })
+
+  it('rotates with an overlap and shows the new secret', async () => {
+    const bodies: unknown[] = []
+    await open({
+      [KEYS]: twoKeys,
+      'POST /apps/123456789/keys/KEY1/rotate': (body) => {
+        bodies.push(body)
+        const old = testKey('KEY1', 'Web', { expires_at: '2999-01-01T00:00:00Z', replaced_by: 'KEY9' })
+        return { status: 201, body: { key: testKey('KEY9', 'Web'), secret: SECRET, old } }
+      },
+    })
+    await act('Rotate key')
+    const dialog = within(await screen.findByRole('dialog', { name: 'Rotate Web' }))
+    await userEvent.click(dialog.getByRole('radio', { name: '1 hour' }))
+    await userEvent.click(dialog.getByRole('button', { name: 'Rotate key' }))
+    const done = within(await screen.findByRole('dialog', { name: 'Key rotated' }))
+    expect(done.getByText(SECRET)).toBeVisible()
+    expect(done.getByText(/The old key works until/)).toBeVisible()
+    expect(bodies).toEqual([{ overlap_s: 3600 }])
+  })
+
+  it('is tested by the server, which names the row', async () => {
+    await open({
+      [KEYS]: twoKeys,
+      'POST /apps/123456789/keys/KEY1/test': (body) => ({
+        body: {
+          allowed: (body as { operation: string }).operation === 'publish',
+          by: 'chat.*',
+          reason: 'chat.* grants publish.',
+        },
+      }),
+    })
+    await act('Test what it may do')
+    const dialog = within(await screen.findByRole('dialog', { name: 'Test Web' }))
+    await userEvent.type(dialog.getByLabelText('Channel'), 'chat.42')
+    await waitFor(() => expect(dialog.getByRole('status')).toHaveTextContent('Yes, by row 1. chat.* grants publish.'))
+    expect(dialog.getByText('chat.*').closest('li')).toHaveAttribute('data-highlighted')
   })
 })

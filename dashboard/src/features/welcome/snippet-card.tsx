@@ -2,7 +2,7 @@ import { Eye, EyeOff, LockKeyhole } from 'lucide-react'
 import { Tabs } from 'radix-ui'
 import { useRef, useState } from 'react'
 import type { App } from '#/api/types'
-import { PasswordPrompt } from '#/features/keys/password-prompt'
+import { PasswordPrompt } from '#/features/auth/password-prompt'
 import { useReveal } from '#/features/keys/use-reveal'
 import { announce } from '#/ui/announce'
 import { Button } from '#/ui/button'
@@ -10,6 +10,7 @@ import { copyText } from '#/ui/clipboard'
 import { Code } from '#/ui/code'
 import { CopyButton } from '#/ui/copy-button'
 import { ProblemNotice } from '#/ui/problem-notice'
+import { tabClass } from '#/ui/tab-class'
 import { rememberedTab, rememberTab } from './remembered-tab'
 import { MASKED_SECRET, SNIPPETS, type Snippet } from './snippets'
 
@@ -65,11 +66,7 @@ export function SnippetCard({ app, keyId, edgeUrl, email }: SnippetCardProps) {
       <div className="flex items-center justify-between gap-2 border-b border-line pr-2 pl-1">
         <Tabs.List aria-label="Language" className="flex min-w-0">
           {SNIPPETS.map((snippet) => (
-            <Tabs.Trigger
-              key={snippet.id}
-              value={snippet.id}
-              className="relative h-10 rounded-md px-2.5 text-muted hover:text-ink focus-visible:-outline-offset-4 data-[state=active]:font-medium data-[state=active]:text-ink data-[state=active]:after:absolute data-[state=active]:after:inset-x-2.5 data-[state=active]:after:-bottom-px data-[state=active]:after:h-0.5 data-[state=active]:after:bg-accent"
-            >
+            <Tabs.Trigger key={snippet.id} value={snippet.id} className={tabClass}>
               {snippet.label}
             </Tabs.Trigger>
           ))}

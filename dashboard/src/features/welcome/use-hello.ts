@@ -1,6 +1,7 @@
 /** The channel `hello` on the dashboard's connection: what arrives, and sending to it. */
 import type { Channel, Message } from '@peal/client'
 import { useCallback, useEffect, useRef, useState } from 'react'
+import { randomId } from '#/api/idempotency'
 import { useConsole } from '#/realtime/console'
 import { addEarlier, addLive, type FeedRow } from './feed'
 import { type ClockDifference, latencyFromElsewhere, measureClock } from './latency'
@@ -81,7 +82,7 @@ export function useHello(): Hello {
   const send = useCallback(
     async (data: unknown) => {
       if (!peal) return
-      const id = messageId()
+      const id = `dash-${randomId()}`
       sent.current.set(id, { wall: Date.now(), mono: performance.now() })
       await peal.channel(HELLO).publish('message', data, { id, echo: true, queue: false })
     },
@@ -108,10 +109,4 @@ async function subscribeAndLookBack(channel: Channel): Promise<FeedRow[]> {
 function facts(message: Message): Pick<FeedRow, 'id' | 'event' | 'json'> {
   const json = message.data instanceof Uint8Array ? `<${message.data.length} bytes>` : JSON.stringify(message.data)
   return { id: message.id, event: message.event, json: json ?? 'null' }
-}
-
-/** `crypto.randomUUID` exists on https and localhost only; a self-hosted dashboard may be neither. */
-function messageId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(12))
-  return `dash-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`
 }

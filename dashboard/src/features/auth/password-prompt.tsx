@@ -1,4 +1,4 @@
-/** Asks for the password in place, where a secret was asked for more than 15 minutes after signing in. */
+/** Asks for the password in place, where something dangerous was asked for more than 15 minutes after signing in. */
 import { type FormEvent, useId, useState } from 'react'
 import { type ApiProblem, asProblem } from '#/api/problem'
 import { Button } from '#/ui/button'

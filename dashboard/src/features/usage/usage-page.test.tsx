@@ -1,0 +1,94 @@
+import { screen, waitFor, within } from '@testing-library/react'
+import userEvent from '@testing-library/user-event'
+import { describe, expect, it, vi } from 'vitest'
+import { refusal, renderApp, SESSION, stubApi } from '#/test-app'
+import { stubUsage } from './test-usage'
+
+vi.mock('@peal/client', () => import('#/test-idle-client'))
+// jsdom draws no canvas; the browser walk looks at the picture.
+vi.mock('uplot', () => ({
+  default: class {
+    static paths = {}
+    bbox = { height: 100 }
+    setData() {}
+    setSize() {}
+    setCursor() {}
+    valToPos = () => 0
+    destroy() {}
+  },
+}))
+vi.stubGlobal(
+  'ResizeObserver',
+  class {
+    observe() {}
+    disconnect() {}
+  },
+)
+
+const PATH = '/apps/123456789/usage'
+
+function open(search: string, latest: Record<string, number>) {
+  vi.stubGlobal(
+    'ResizeObserver',
+    class {
+      observe() {}
+      disconnect() {}
+    },
+  )
+  const calls = stubApi({ 'GET /session': { body: SESSION }, [`GET ${PATH}`]: stubUsage(latest) })
+  renderApp(PATH + search)
+  return calls
+}
+
+const figure = async (name: string) => (await screen.findByText(name, { selector: 'dt' })).nextElementSibling
+
+describe('usage', () => {
+  it('shows the total, says in words what the chart draws, and reads single values with the keyboard', async () => {
+    open('', { messages_in: 88 })
+    expect(await figure('Total')).toHaveTextContent('88')
+    const chart = screen.getByRole('img', { name: /^Messages in in the last hour\. Messages in: 88 in all/ })
+    chart.focus()
+    await userEvent.keyboard('{ArrowLeft}')
+    expect(screen.getByText(/: 88 messages$/)).toBeVisible()
+    await userEvent.keyboard('{Home}')
+    expect(screen.getByText(/: 0 messages$/)).toBeVisible()
+    expect(screen.getByText(/complete to/)).toBeVisible()
+  })
+
+  it('shows connections as peak and average, both by name', async () => {
+    open('?metric=connections', { peak_connections: 7, connection_ms: 120_000 })
+    expect(await figure('Peak')).toHaveTextContent('7')
+    expect(await figure('Average')).not.toHaveTextContent('7')
+    expect(screen.getByRole('img', { name: /Peak: most 7 .*Average: most/ })).toBeVisible()
+    await userEvent.click(screen.getByText('How is this counted?'))
+    expect(screen.getByText('The rule of peak_connections.')).toBeVisible()
+    expect(screen.getByText('The rule of connection_ms.')).toBeVisible()
+  })
+
+  it('is a table and a download as well, and the address says which', async () => {
+    open('?range=day', { messages_in: 5 })
+    await screen.findByRole('img')
+    await userEvent.click(screen.getByRole('button', { name: 'View as table' }))
+    const table = within(await screen.findByRole('table', { name: 'Messages in in the last 24 hours' }))
+    expect(table.getAllByRole('row')).toHaveLength(25)
+    expect(table.getAllByRole('row')[1]).toHaveTextContent('5')
+    expect(screen.getByRole('link', { name: 'CSV' })).toHaveAttribute(
+      'href',
+      expect.stringContaining('resolution=hour'),
+    )
+    await userEvent.click(screen.getByRole('tab', { name: 'Messages out' }))
+    await screen.findByRole('table', { name: 'Messages out in the last 24 hours' })
+  })
+
+  it('says so when nothing was counted', async () => {
+    open('', {})
+    expect(await screen.findByText(/Nothing was counted in the last hour/)).toBeVisible()
+    expect(screen.getByRole('img', { name: /Messages in: none in the last hour/ })).toBeVisible()
+  })
+
+  it('that cannot be read says why', async () => {
+    stubApi({ 'GET /session': { body: SESSION }, [`GET ${PATH}`]: refusal(403, 'role_not_allowed', 'Not for you.') })
+    renderApp(PATH)
+    await waitFor(() => expect(screen.getByRole('alert')).toHaveTextContent('Not for you.'))
+  })
+})
