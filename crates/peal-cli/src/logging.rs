@@ -11,10 +11,13 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// What Postgres remarks about our own statements and our own stopping of it. A filter that names the target still shows it.
+const QUIET: &str = "sqlx::postgres::notice=off";
+
 /// # Errors
 /// When the filter is not one.
 pub(crate) fn init(filter: &str, format: LogFormat) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| format!("--log: {error}"))?;
+    let filter = EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|error| format!("--log: {error}"))?;
     let terminal = std::io::stderr().is_terminal();
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if format == LogFormat::Json || (format == LogFormat::Auto && !terminal) {
