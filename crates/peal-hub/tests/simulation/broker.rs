@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use peal_core::exchange::{BrokerError, HistoryPage, HistoryQuery, PresenceMembers, PresenceUpdate, Publish, Published};
-use peal_core::{Draft, MessageId, Position, Publication, PublicationKind, Retention, Topic};
+use peal_core::{Draft, Lane, MessageId, Position, Publication, PublicationKind, Retention, Topic};
 
 pub(crate) use log::{Entry, Fate, Log};
 pub(crate) use members::Members;
@@ -86,7 +86,9 @@ impl ModelBroker {
     }
 
     fn accept(&mut self, now_ms: u64, topic: &Topic, draft: Draft) -> Arc<Publication> {
-        let (kept_max, ts) = (self.kept_max, self.base_wall_ms + now_ms);
+        // Commands are kept for longer than any run.
+        let kept_max = if topic.lane == Lane::Control { usize::MAX } else { self.kept_max };
+        let ts = self.base_wall_ms + now_ms;
         let mut next_era = self.next_era;
         let log = self.log_mut(topic);
         let publication = if draft.ephemeral {

@@ -213,6 +213,14 @@ impl Client {
         }
     }
 
+    /// Of a native client that has connected.
+    pub(crate) fn client_id(&self) -> Option<&str> {
+        match &self.peer {
+            Peer::Native(native) => native.client_id(),
+            Peer::Pusher(_) => None,
+        }
+    }
+
     /// Whether it is a member of the channel, and under which name.
     pub(crate) fn member(&self, channel: usize) -> (Entered, String) {
         match &self.peer {

@@ -35,6 +35,8 @@ struct Node {
     hub: Hub,
     /// Counts its restarts: what is under way to or from an earlier one is dropped.
     life: u32,
+    /// How wrong its wall clock is.
+    skew_ms: i64,
     /// The earliest tick that is scheduled.
     tick_ms: Option<u64>,
     /// Requests reach the broker in order.
@@ -132,6 +134,8 @@ pub(crate) struct World {
     clients: Vec<Client>,
     channels: Vec<ChannelName>,
     texts: u64,
+    /// Connections that were ordered to end: client and number.
+    disconnects: Vec<(usize, u32)>,
     pub(crate) trace: Trace,
     /// What went wrong first.
     violation: Option<String>,
@@ -163,6 +167,7 @@ impl World {
             clients,
             channels,
             texts: 0,
+            disconnects: Vec::new(),
             trace,
             violation: None,
             busy_in_ms: 0,
@@ -192,6 +197,7 @@ impl World {
         Node {
             hub: Hub::new(HubConfig { node, core, seed, ..self.profile.hub.clone() }, app::directory()),
             life,
+            skew_ms: 0,
             tick_ms: None,
             up_ms: self.now_ms,
             down_ms: BTreeMap::new(),
@@ -207,8 +213,9 @@ impl World {
         self.queue.push(Reverse(Due { at_ms: at_ms.max(self.now_ms), order: self.orders, event }));
     }
 
-    fn now(&self) -> Now {
-        Now { mono_ms: self.now_ms, wall_ms: BASE_WALL_MS + self.now_ms }
+    /// The time as a hub sees it.
+    fn now(&self, hub: usize) -> Now {
+        Now { mono_ms: self.now_ms, wall_ms: (BASE_WALL_MS + self.now_ms).saturating_add_signed(self.nodes[hub].skew_ms) }
     }
 
     fn fail(&mut self, why: impl Into<String>) {
@@ -240,15 +247,15 @@ impl World {
             Event::Act(client) => self.act(client),
             Event::Serve => self.serve(),
             Event::Fault => self.fault(),
-            Event::ToBroker { hub, life, action } if self.lives(hub, life) => self.to_broker(hub, action),
-            Event::ToHub { hub, life, event } if self.lives(hub, life) => self.to_hub(hub, event),
+            Event::ToBroker { hub, life, action } if self.lives(hub, life) => self.broker_gets(hub, action),
+            Event::ToHub { hub, life, event } if self.lives(hub, life) => self.hub_is_told(hub, event),
             Event::Deliver { hub, life, delivery } if self.lives(hub, life) => self.deliver(hub, delivery),
             Event::Tick { hub, life } if self.lives(hub, life) => self.tick(hub),
             Event::Restart { hub, life } if self.lives(hub, life) => self.restart(hub),
             Event::Flush { hub, life, handle } if self.lives(hub, life) => self.flush(hub, handle),
-            Event::ToClient { client, number, bytes } => self.to_client(client, number, &bytes),
+            Event::ToClient { client, number, bytes } => self.client_gets(client, number, &bytes),
             Event::Eof { client, number } => self.eof(client, number),
-            Event::FromClient { hub, life, handle, sent } if self.lives(hub, life) => self.from_client(hub, handle, &sent),
+            Event::FromClient { hub, life, handle, sent } if self.lives(hub, life) => self.hub_gets(hub, handle, &sent),
             Event::Gone { hub, life, handle } if self.lives(hub, life) => self.gone(hub, handle),
             // From or to a hub that has been restarted since.
             _ => {}
@@ -278,7 +285,7 @@ impl World {
     }
 
     fn tick(&mut self, hub: usize) {
-        let now = self.now();
+        let now = self.now(hub);
         self.nodes[hub].tick_ms = None;
         self.nodes[hub].hub.tick(now);
         if self.nodes[hub].hub.next_deadline().is_some_and(|next| next <= self.now_ms) {

@@ -91,6 +91,10 @@ impl Native {
         }
     }
 
+    pub(super) fn client_id(&self) -> Option<&str> {
+        self.connection.map(|_| self.client_id.as_str())
+    }
+
     pub(super) fn member(&self, channel: usize) -> (Entered, String) {
         let connection = self.connection.map(|id| id.to_string()).unwrap_or_default();
         (self.channels[channel].entered, format!("{}/{connection}", self.client_id))

@@ -44,6 +44,11 @@ impl World {
         if self.violation.is_some() {
             return;
         }
+        for (client, number) in self.disconnects.clone() {
+            if self.clients[client].link.as_ref().is_some_and(|link| link.number == number) {
+                return self.fail(format!("client {client} was to be disconnected, and is still there"));
+            }
+        }
         for client in 0..self.clients.len() {
             let ctx = Ctx {
                 now_ms: self.now_ms,

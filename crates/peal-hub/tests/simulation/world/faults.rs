@@ -1,12 +1,13 @@
 //! What goes wrong by itself: the broker fails over and forgets, a hub is cut off, drained or killed.
 
-use peal_core::PresenceOp;
-use peal_core::exchange::PresenceUpdate;
-use peal_core::{Lane, Topic};
+use peal_core::exchange::{PresenceUpdate, Publish};
+use peal_core::{Draft, Lane, PresenceOp, PublicationKind, Topic};
 use peal_hub::BrokerEvent;
+use peal_hub::control::{Command, Target};
 
 use super::{Event, PLACES, Phase, World};
 use crate::app;
+use crate::broker::RETENTION;
 
 impl World {
     pub(super) fn fault(&mut self) {
@@ -14,12 +15,14 @@ impl World {
             return;
         }
         let hub = self.rng.index(self.nodes.len());
-        match self.rng.below(8) {
+        match self.rng.below(10) {
             0..=1 => self.fail_over(),
             2..=3 => self.forget(),
             4 => self.cut_off(hub),
             5 => self.false_alarm(hub),
             6 => self.drain(hub),
+            7 => self.disconnect_someone(),
+            8 => self.clock_jumps(hub),
             _ => self.restart(hub),
         }
         let pause = self.rng.between(1, 2 * self.profile.fault_every_ms);
@@ -62,12 +65,47 @@ impl World {
 
     fn drain(&mut self, hub: usize) {
         let spread = self.rng.between(100, 3_000);
-        let now = self.now();
+        let now = self.now(hub);
         self.trace.note(self.now_ms, || format!("hub {hub} drains within {spread} ms"));
         self.nodes[hub].hub.drain(now, spread);
         self.settle(hub);
         let life = self.nodes[hub].life;
         self.schedule(self.now_ms + spread + 8_000, Event::Restart { hub, life });
+    }
+
+    /// The customer's server disconnects a client by its id. Every hub that is attached to the app's commands must hear of it.
+    fn disconnect_someone(&mut self) {
+        let client = self.rng.index(self.clients.len());
+        let topic = Topic::control(app::app_id());
+        let Some((client_id, link)) = self.clients[client].client_id().zip(self.clients[client].link.as_ref()) else { return };
+        if !self.broker.attached(&topic).contains(&link.hub) {
+            return;
+        }
+        self.trace.note(self.now_ms, || format!("client {client} is to be disconnected"));
+        self.disconnects.push((client, link.number));
+        let command = Command::Disconnect { target: Target::Client(client_id.to_owned()) };
+        let kind = PublicationKind::Control(command.encode().expect("a command prints as JSON"));
+        self.texts += 1;
+        let draft = Draft {
+            id: format!("c{}", self.texts).parse().expect("letters and digits"),
+            idempotent: false,
+            origin: None,
+            client_id: None,
+            ephemeral: false,
+            client_event: false,
+            kind,
+        };
+        let accepted = self.broker.publish(self.now_ms, Publish { topic: topic.clone(), draft, retention: RETENTION });
+        if let Some(publication) = accepted.delivery {
+            self.spread(&topic, &publication);
+        }
+    }
+
+    /// The wall clock of a node is set; the monotonic one goes on.
+    fn clock_jumps(&mut self, hub: usize) {
+        let skew_ms = self.rng.below(3_600_000).cast_signed() - 1_800_000;
+        self.trace.note(self.now_ms, || format!("the clock of hub {hub} is {skew_ms} ms off"));
+        self.nodes[hub].skew_ms = skew_ms;
     }
 
     /// The hub is killed, and another one stands in its place at once.

@@ -26,7 +26,7 @@ impl World {
         self.rng.between(0, max)
     }
 
-    pub(super) fn to_broker(&mut self, hub: usize, action: Action) {
+    pub(super) fn broker_gets(&mut self, hub: usize, action: Action) {
         let away = self.now_ms < self.nodes[hub].away_until_ms;
         let fails = away || (self.phase == Phase::Busy && self.rng.permille(self.profile.fail));
         // A request whose answer is lost was carried out all the same.
@@ -68,7 +68,7 @@ impl World {
                 Some(BrokerEvent::PresenceMembers { request, result })
             }
             Action::RefreshDirectory(handle) => {
-                let now = self.now();
+                let now = self.now(hub);
                 self.nodes[hub].hub.directory_refreshed(now, handle);
                 self.settle(hub);
                 None
@@ -111,9 +111,9 @@ impl World {
         self.schedule(at, Event::Deliver { hub, life, delivery });
     }
 
-    pub(super) fn to_hub(&mut self, hub: usize, event: BrokerEvent) {
+    pub(super) fn hub_is_told(&mut self, hub: usize, event: BrokerEvent) {
         self.trace.note(self.now_ms, || format!("hub {hub} is told {}", brief(&event)));
-        let now = self.now();
+        let now = self.now(hub);
         self.nodes[hub].hub.broker(now, event);
         self.settle(hub);
     }
@@ -129,7 +129,7 @@ impl World {
                 batch.push(delivery);
             }
         }
-        self.to_hub(hub, BrokerEvent::Deliveries(batch));
+        self.hub_is_told(hub, BrokerEvent::Deliveries(batch));
     }
 }
 

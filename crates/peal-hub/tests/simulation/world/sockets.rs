@@ -23,7 +23,7 @@ impl World {
 
     pub(super) fn connect(&mut self, client: usize) {
         let hub = self.rng.index(self.nodes.len());
-        let (now, open) = (self.now(), self.clients[client].open());
+        let (now, open) = (self.now(hub), self.clients[client].open());
         let handle = self.nodes[hub].hub.open(now, open);
         let number = self.clients[client].connected((hub, self.nodes[hub].life), handle, self.now_ms);
         self.trace.note(self.now_ms, || format!("client {client} connects to hub {hub} as {handle:?}"));
@@ -49,8 +49,8 @@ impl World {
         }
     }
 
-    pub(super) fn from_client(&mut self, hub: usize, handle: Handle, sent: &Sent) {
-        let now = self.now();
+    pub(super) fn hub_gets(&mut self, hub: usize, handle: Handle, sent: &Sent) {
+        let now = self.now(hub);
         match sent {
             Sent::Text(text) => {
                 self.trace.note(self.now_ms, || format!("hub {hub} gets from {handle:?} {text}"));
@@ -84,7 +84,7 @@ impl World {
     /// The hub's end of the transport is gone.
     pub(super) fn gone(&mut self, hub: usize, handle: Handle) {
         let Some(route) = self.nodes[hub].routes.remove(&handle) else { return };
-        let now = self.now();
+        let now = self.now(hub);
         self.trace.note(self.now_ms, || format!("hub {hub} closes {handle:?} of client {}", route.client));
         self.nodes[hub].hub.closed(now, handle);
         self.settle(hub);
@@ -132,7 +132,7 @@ impl World {
         let limit = if part { self.rng.between(1, 200) as usize } else { usize::MAX };
         let bytes = take(&mut self.nodes[hub], handle, limit);
         if !bytes.is_empty() {
-            let now = self.now();
+            let now = self.now(hub);
             self.nodes[hub].hub.wrote(now, handle, bytes.len());
             self.send_to_client(route, bytes);
             self.settle(hub);
@@ -166,7 +166,7 @@ impl World {
         self.schedule(at, Event::ToClient { client, number, bytes });
     }
 
-    pub(super) fn to_client(&mut self, client: usize, number: u32, bytes: &[u8]) {
+    pub(super) fn client_gets(&mut self, client: usize, number: u32, bytes: &[u8]) {
         if self.clients[client].link.as_ref().is_none_or(|link| link.number != number) {
             return;
         }
