@@ -7,6 +7,7 @@
 mod catch_up;
 mod join;
 mod repair;
+mod subscribers;
 
 use std::sync::Arc;
 
@@ -249,64 +250,6 @@ impl Hub {
         };
         self.act(crate::action::Action::History { request, query });
         request
-    }
-
-    /// Adds a subscriber in stage joining and answers where it stands.
-    pub(crate) fn subscriber_add(&mut self, slot: u32, index: u32, join: Join) {
-        let Some(audience) = self.topics.get_mut(index).and_then(|topic| topic.messages_mut()) else { return };
-        let Some(connection) = self.connections.get_mut(slot) else { return };
-        let at = audience.subscribers.len() as u32;
-        audience.subscribers.push(crate::topic::Subscriber { slot, stage: Stage::Joining, pusher: connection.pusher });
-        audience.unsettled += 1;
-        connection.unsettled += 1;
-        let none = crate::connection::NONE;
-        connection.subs.push(crate::connection::Sub { topic: index, at, watch: none, watch_at: none });
-        self.progress.insert((slot, index), Progress::Joining(Box::new(join)));
-    }
-
-    /// Takes a subscriber out of a topic's list; the connection's own list is the caller's. Answers what was in progress.
-    pub(crate) fn subscriber_remove(&mut self, slot: u32, index: u32, at: u32) -> Option<Progress> {
-        let progress = self.progress.remove(&(slot, index));
-        let Some(audience) = self.topics.get_mut(index).and_then(|topic| topic.messages_mut()) else { return progress };
-        if at as usize >= audience.subscribers.len() {
-            return progress;
-        }
-        let removed = audience.subscribers.swap_remove(at as usize);
-        if removed.stage != Stage::Live {
-            audience.unsettled -= 1;
-            if let Some(connection) = self.connections.get_mut(slot) {
-                connection.unsettled -= 1;
-            }
-        }
-        if audience.subscribers.is_empty() {
-            audience.subscribers = Vec::new();
-        }
-        if let Some(moved) = audience.subscribers.get(at as usize)
-            && let Some(sub) = self.connections.get_mut(moved.slot).and_then(|connection| connection.sub_mut(index))
-        {
-            sub.at = at;
-        }
-        self.release_topic(index);
-        progress
-    }
-
-    /// Moves a subscription to a later stage.
-    pub(crate) fn set_stage(&mut self, slot: u32, index: u32, stage: Stage) {
-        let Some(connection) = self.connections.get_mut(slot) else { return };
-        let Some(at) = connection.sub(index).map(|sub| sub.at) else { return };
-        let Some(audience) = self.topics.get_mut(index).and_then(|topic| topic.messages_mut()) else { return };
-        let Some(subscriber) = audience.subscribers.get_mut(at as usize) else { return };
-        let settles = subscriber.stage != Stage::Live && stage == Stage::Live;
-        subscriber.stage = stage;
-        if settles {
-            audience.unsettled -= 1;
-            connection.unsettled -= 1;
-        }
-    }
-
-    pub(crate) fn stage(&self, slot: u32, index: u32) -> Option<Stage> {
-        let at = self.connections.get(slot)?.sub(index)?.at;
-        self.topics.get(index)?.messages()?.subscribers.get(at as usize).map(|subscriber| subscriber.stage)
     }
 
     /// The channel of a topic of messages or presence.

@@ -31,6 +31,8 @@ pub(crate) struct NativeSession {
     pub(crate) authority: Authority,
     /// Publishes and presence changes.
     publishes: Rate,
+    /// What only asks the broker: history and members.
+    reads: Rate,
     /// It has published something that it does not get back.
     pub(crate) published: bool,
     pub(crate) members: Vec<u32>,
@@ -38,6 +40,9 @@ pub(crate) struct NativeSession {
     pub(crate) channel_tokens: Vec<ClientToken>,
     pub(crate) expiring_told: bool,
 }
+
+/// Reads of history and members per second and connection: pages for a person, not a crawl.
+const READS_PER_SECOND: u32 = 50;
 
 /// By what right a connection acts.
 #[derive(Debug)]
@@ -159,8 +164,17 @@ impl Hub {
     fn native_take(&mut self, slot: u32, per_second: u32) -> Result<(), Refusal> {
         let now_ms = self.now.mono_ms;
         let Some(session) = self.native_session_mut(slot) else { return Ok(()) };
-        session.publishes.take(now_ms, per_second).map_err(|retry_ms| {
-            Refusal::of(ErrorCode::RateLimited).with_limit(u64::from(per_second), u64::from(per_second) + 1).retry_after(retry_ms)
-        })
+        session.publishes.take(now_ms, per_second).map_err(|retry_ms| rate_limited(per_second, retry_ms))
     }
+
+    /// As [`Self::native_take`] for what only asks the broker.
+    fn native_take_read(&mut self, slot: u32) -> Result<(), Refusal> {
+        let now_ms = self.now.mono_ms;
+        let Some(session) = self.native_session_mut(slot) else { return Ok(()) };
+        session.reads.take(now_ms, READS_PER_SECOND).map_err(|retry_ms| rate_limited(READS_PER_SECOND, retry_ms))
+    }
+}
+
+fn rate_limited(per_second: u32, retry_ms: u64) -> Refusal {
+    Refusal::of(ErrorCode::RateLimited).with_limit(u64::from(per_second), u64::from(per_second) + 1).retry_after(retry_ms)
 }

@@ -131,3 +131,17 @@ fn history_is_read_in_pages_in_both_directions() {
     assert_eq!(rig.ask(ada, json!({"history": {"channel": "room"}}))["error"]["name"], "unavailable");
     rig.assert_empty();
 }
+
+#[test]
+fn reading_the_history_is_limited_per_connection() {
+    let mut rig = Rig::new();
+    let ada = rig.native("ada");
+    for _ in 0..50 {
+        assert!(rig.ask(ada, json!({"history": {"channel": "room"}}))["ok"].is_object());
+    }
+    let reply = rig.ask(ada, json!({"presence.get": {"channel": "room"}}));
+    assert_eq!((&reply["error"]["name"], &reply["error"]["retry_after"]), (&json!("rate_limited"), &json!(20)));
+    rig.after(20);
+    assert!(rig.ask(ada, json!({"history": {"channel": "room"}}))["ok"].is_object());
+    rig.assert_empty();
+}

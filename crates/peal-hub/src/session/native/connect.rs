@@ -103,6 +103,7 @@ impl Hub {
         connection.session = Session::Native(Box::new(NativeSession {
             authority,
             publishes: Rate::default(),
+            reads: Rate::default(),
             published: false,
             members: Vec::new(),
             channel_tokens: Vec::new(),

@@ -17,6 +17,7 @@ impl Hub {
     pub(super) fn native_history(&mut self, slot: u32, id: u64, history: native::History) -> Result<(), Refusal> {
         let native::History { channel, limit, before, after, direction } = history;
         let app = self.native_allowed(slot, Operation::History, &channel)?;
+        self.native_take_read(slot)?;
         let Some(handle) = self.connections.handle(slot) else { return Ok(()) };
         let request = self.request(Pending::NativeHistory { handle, reply: id });
         let query = HistoryQuery { topic: Topic::messages(app.id, channel), after, before, since_ms: None, direction, limit };

@@ -36,6 +36,7 @@ impl Hub {
 
     pub(super) fn native_presence_get(&mut self, slot: u32, id: u64, channel: ChannelName) -> Result<(), Refusal> {
         let app = self.native_allowed(slot, Operation::Presence, &channel)?;
+        self.native_take_read(slot)?;
         let Some(handle) = self.connections.handle(slot) else { return Ok(()) };
         let request = self.request(Pending::NativeMembers { handle, reply: id });
         self.act(Action::PresenceMembers { request, topic: Topic::presence(app.id, channel) });
