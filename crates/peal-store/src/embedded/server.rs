@@ -156,6 +156,10 @@ fn settings(place: &Place) -> Vec<String> {
         "log_checkpoints=off".to_owned(),
         "jit=off".to_owned(),
     ];
+    // After a crash Postgres syncs the whole cluster before it recovers: one call for the file system instead of one for each of a thousand files.
+    if cfg!(target_os = "linux") {
+        settings.push("recovery_init_sync_method=syncfs".to_owned());
+    }
     if place.is_ephemeral() {
         settings.extend(["fsync=off", "synchronous_commit=off", "full_page_writes=off"].map(str::to_owned));
     }
