@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Configuration of one edge node. [`EdgeConfig::default`] suits a laptop.
@@ -23,6 +24,10 @@ pub struct EdgeConfig {
     pub head_timeout: Duration,
     /// How long connections are told to come back over when the node stops.
     pub drain: Duration,
+    /// The folder in which usage is kept until Postgres has it; without one, a crash loses what was not sent.
+    pub usage_spool: Option<PathBuf>,
+    /// How often usage is collected and sent.
+    pub usage_every: Duration,
 }
 
 impl Default for EdgeConfig {
@@ -36,6 +41,8 @@ impl Default for EdgeConfig {
             body_bytes_max: 2 * 1024 * 1024,
             head_timeout: Duration::from_secs(10),
             drain: Duration::from_millis(500),
+            usage_spool: None,
+            usage_every: Duration::from_secs(5),
         }
     }
 }

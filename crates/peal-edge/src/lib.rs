@@ -15,6 +15,7 @@ mod node;
 mod rest;
 mod start;
 mod stats;
+mod usage;
 
 pub use admin::admin_router;
 pub use clock::Clock;

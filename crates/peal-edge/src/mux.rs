@@ -15,13 +15,15 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use peal_broker::{Broker, Inbox};
 use peal_core::exchange::{BATCH_MAX, BrokerError, Delivery, HistoryPage, HistoryQuery, PresenceMembers, Publish, Published};
-use peal_core::{AppId, Draft, PublicationKind, Retention, Topic};
+use peal_core::usage::{Charge, Collected, Counters, Transport};
+use peal_core::{AppId, ChannelName, Draft, Message, PublicationKind, Retention, Topic};
 use peal_hub::{Action, BrokerEvent};
 use rustc_hash::FxHashMap;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::core::inbox::{CoreInbox, ToCore};
+use crate::usage::Payer;
 
 /// Messages (each a batch) from all cores and request handlers; senders wait when it is full.
 const INBOX: usize = 1024;
@@ -38,9 +40,10 @@ pub(crate) fn probe_topic() -> Topic {
 /// What the mux is asked.
 pub(crate) enum ToMux {
     Actions { core: usize, actions: Vec<Action> },
-    Publish { batch: Vec<Publish>, answer: oneshot::Sender<Vec<Result<Published, BrokerError>>> },
+    Publish { batch: Vec<Publish>, payer: Option<Payer>, answer: oneshot::Sender<Vec<Result<Published, BrokerError>>> },
     History { query: HistoryQuery, answer: oneshot::Sender<Result<HistoryPage, BrokerError>> },
     PresenceMembers { topic: Topic, answer: oneshot::Sender<Result<PresenceMembers, BrokerError>> },
+    Usage(oneshot::Sender<Collected>),
 }
 
 /// Sends to the mux. Cheap to clone.
@@ -58,9 +61,10 @@ impl MuxHandle {
         self.0.send(message).await.is_ok()
     }
 
-    pub(crate) async fn publish(&self, batch: Vec<Publish>) -> Vec<Result<Published, BrokerError>> {
+    /// `payer` is charged for what is accepted.
+    pub(crate) async fn publish(&self, batch: Vec<Publish>, payer: Option<Payer>) -> Vec<Result<Published, BrokerError>> {
         let count = batch.len();
-        self.ask(|answer| ToMux::Publish { batch, answer }).await.unwrap_or_else(|| vec![Err(stopped()); count])
+        self.ask(|answer| ToMux::Publish { batch, payer, answer }).await.unwrap_or_else(|| vec![Err(stopped()); count])
     }
 
     pub(crate) async fn history(&self, query: HistoryQuery) -> Result<HistoryPage, BrokerError> {
@@ -69,6 +73,11 @@ impl MuxHandle {
 
     pub(crate) async fn presence_members(&self, topic: Topic) -> Result<PresenceMembers, BrokerError> {
         self.ask(|answer| ToMux::PresenceMembers { topic, answer }).await.unwrap_or_else(|| Err(stopped()))
+    }
+
+    /// Takes what was published over HTTP since the last time; `None` once the mux has stopped.
+    pub(crate) async fn usage(&self) -> Option<Collected> {
+        self.ask(ToMux::Usage).await
     }
 
     async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> ToMux) -> Option<T> {
@@ -128,6 +137,7 @@ pub(crate) struct Mux<B> {
     rest: Vec<RestAnswer>,
     probe: u64,
     clock: Clock,
+    counters: Counters,
 }
 
 /// Who gets the answer to one publish.
@@ -136,9 +146,23 @@ enum Asker {
         core: usize,
         request: peal_hub::RequestId,
     },
-    /// The index of the REST batch in this round.
-    Rest(usize),
+    /// The index of the REST batch in this round, and what its publish counts as if it is accepted.
+    Rest(usize, Option<Box<Ingress>>),
     Probe,
+}
+
+struct Ingress {
+    charge: Charge,
+    channel: ChannelName,
+    bytes: usize,
+}
+
+impl Ingress {
+    fn of(publish: &Publish, payer: &Payer) -> Option<Box<Self>> {
+        let PublicationKind::Messages(messages) = &publish.draft.kind else { return None };
+        let charge = Charge { app: publish.topic.app, key: payer.key.clone(), transport: Transport::Rest, protocol: payer.protocol };
+        Some(Box::new(Self { charge, channel: publish.topic.channel()?.clone(), bytes: messages.iter().map(Message::size).sum() }))
+    }
 }
 
 type RestAnswer = (oneshot::Sender<Vec<Result<Published, BrokerError>>>, Vec<Result<Published, BrokerError>>);
@@ -157,6 +181,7 @@ impl<B: Broker> Mux<B> {
             rest: Vec::new(),
             probe: 0,
             clock,
+            counters: Counters::default(),
         }
     }
 
@@ -194,10 +219,17 @@ impl<B: Broker> Mux<B> {
                         self.action(core, action).await;
                     }
                 }
-                ToMux::Publish { batch, answer } => {
+                ToMux::Publish { batch, payer, answer } => {
                     let index = self.rest.len();
                     self.rest.push((answer, Vec::with_capacity(batch.len())));
-                    self.publishes.extend(batch.into_iter().map(|publish| (publish, Asker::Rest(index))));
+                    self.publishes.extend(batch.into_iter().map(|publish| {
+                        let ingress = payer.as_ref().and_then(|payer| Ingress::of(&publish, payer));
+                        (publish, Asker::Rest(index, ingress))
+                    }));
+                }
+                ToMux::Usage(answer) => {
+                    self.publish_gathered().await;
+                    let _ = answer.send(self.counters.collect(self.clock.now()));
                 }
                 ToMux::History { query, answer } => {
                     self.publish_gathered().await;
@@ -274,7 +306,13 @@ impl<B: Broker> Mux<B> {
             for (result, asker) in self.broker.publish(batch).await.into_iter().zip(askers) {
                 match asker {
                     Asker::Hub { core, request } => self.outgoing[core].push(BrokerEvent::Published { request, result }),
-                    Asker::Rest(index) => self.rest[index].1.push(result),
+                    Asker::Rest(index, ingress) => {
+                        if let (Some(ingress), Ok(Published { duplicate: false, .. })) = (ingress, &result) {
+                            let Ingress { charge, channel, bytes } = *ingress;
+                            self.counters.message_in(self.clock.now(), &charge, channel.namespace(), bytes);
+                        }
+                        self.rest[index].1.push(result);
+                    }
                     Asker::Probe => {
                         if let Err(error) = result {
                             tracing::warn!(%error, "the probe could not be published");

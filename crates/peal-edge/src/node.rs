@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use peal_core::{AppId, ErrorCode, Now, Refusal};
 use peal_hub::{Handle, Hub, HubCounts, Occupancy};
+use peal_meter::Spool;
 use peal_store::Store;
 use peal_wire::ws;
 
@@ -33,6 +34,7 @@ pub(crate) struct Node {
     pub(crate) probes: Vec<AtomicU64>,
     pub(crate) draining: AtomicBool,
     pub(crate) stats: Stats,
+    pub(crate) spool: Arc<Spool>,
 }
 
 impl Node {

@@ -30,6 +30,7 @@ use percent_encoding::percent_decode_str;
 use tower::ServiceExt;
 
 use crate::node::SharedNode;
+use crate::usage::local::Requester;
 
 /// What a handler gets: the head and the whole body, already within the limit.
 pub(crate) struct Call {
@@ -39,6 +40,8 @@ pub(crate) struct Call {
     pub(crate) body: Bytes,
     /// Who sent it, where that is known.
     pub(crate) peer: Option<SocketAddr>,
+    /// Told by [`auth`] whose it is.
+    pub(crate) requester: Requester,
 }
 
 impl Call {
@@ -46,7 +49,8 @@ impl Call {
         let (head, body) = request.into_parts();
         let body = body::read(body, node.config.body_bytes_max).await?;
         let peer = head.extensions.get::<SocketAddr>().copied();
-        Ok(Self { method: head.method, uri: head.uri, headers: head.headers, body, peer })
+        let requester = head.extensions.get::<Requester>().cloned().unwrap_or_default();
+        Ok(Self { method: head.method, uri: head.uri, headers: head.headers, body, peer, requester })
     }
 }
 
@@ -68,8 +72,14 @@ pub(crate) async fn handle(node: &SharedNode, request: Request<Incoming>, peer: 
         cors::preflight()
     } else {
         let mut request = request.map(Body::new);
+        let requester = Requester::default();
         request.extensions_mut().insert(peer);
-        dispatch(node, request).await
+        request.extensions_mut().insert(requester.clone());
+        let response = dispatch(node, request).await;
+        if response.status().is_success() {
+            requester.count(node.now());
+        }
+        response
     };
     if open_to_browsers {
         cors::allow(response.headers_mut());

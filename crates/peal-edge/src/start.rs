@@ -23,6 +23,7 @@ use crate::listen;
 use crate::mux::{Mux, MuxHandle, MuxInbox};
 use crate::node::{Node, SharedNode};
 use crate::stats::Stats;
+use crate::usage::{self, UsageTask};
 
 #[derive(Debug, thiserror::Error)]
 pub enum EdgeError {
@@ -34,6 +35,8 @@ pub enum EdgeError {
     Metrics(#[from] prometheus::Error),
     #[error("{0} cores asked for; 1 to 64 are possible")]
     Cores(usize),
+    #[error("usage cannot be kept: {0}")]
+    Usage(#[from] peal_meter::SpoolError),
 }
 
 /// A running node.
@@ -41,12 +44,13 @@ pub struct EdgeHandle {
     pub(crate) node: SharedNode,
     addrs: Vec<SocketAddr>,
     threads: Vec<JoinHandle<()>>,
+    usage: UsageTask,
 }
 
 /// Starts a node. `broker` is made around the inbox that it delivers to, with the node's clock.
 ///
 /// # Errors
-/// An address that is taken, a thread that cannot be started. Postgres being away is no error: the node serves what it knows.
+/// An address or a spool that is taken, a thread that cannot be started. Postgres being away is no error: the node serves what it knows.
 pub async fn start<B: Broker>(
     config: EdgeConfig,
     store: Store,
@@ -66,6 +70,7 @@ pub async fn start<B: Broker>(
             listeners[core].push(listener);
         }
     }
+    let spool = usage::open_spool(&config)?;
     let clock = Clock::start();
     let (mux, mux_requests) = MuxHandle::new();
     let (cores, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| CoreInbox::new()).unzip();
@@ -80,6 +85,7 @@ pub async fn start<B: Broker>(
         probes: (0..count).map(|_| AtomicU64::new(0)).collect(),
         draining: AtomicBool::new(false),
         stats: Stats::new()?,
+        spool: Arc::clone(&spool),
         config,
     });
     tokio::spawn(directory_task.run());
@@ -92,7 +98,8 @@ pub async fn start<B: Broker>(
     }
     // The mux ends when the last handle to it is gone, after the cores; nobody needs to wait for it.
     thread("peal-mux".into(), move |runtime| runtime.block_on(mux.run()))?;
-    Ok(EdgeHandle { node, addrs, threads })
+    let usage = UsageTask::start(Arc::clone(&node), spool);
+    Ok(EdgeHandle { node, addrs, threads, usage })
 }
 
 /// Hands every new snapshot to every core. A core that is busy gets the newest one when it has room.
@@ -176,6 +183,7 @@ impl EdgeHandle {
         while self.node.connections.iter().any(|count| count.load(Ordering::Relaxed) > 0) && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        self.usage.stop().await;
         for core in &self.node.cores {
             core.send(ToCore::Stop).await;
         }

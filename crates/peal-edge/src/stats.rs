@@ -13,6 +13,7 @@ pub(crate) struct Stats {
     pub(crate) directory_version: IntGauge,
     pub(crate) directory_fresh: IntGauge,
     pub(crate) ready: IntGauge,
+    pub(crate) usage_waiting: IntGauge,
 }
 
 impl Stats {
@@ -35,6 +36,7 @@ impl Stats {
             directory_version: IntGauge::new("directory_version", "Configuration version served")?,
             directory_fresh: IntGauge::new("directory_fresh", "1 while the configuration store can be read")?,
             ready: IntGauge::new("ready", "1 when the node is ready and its probes come back")?,
+            usage_waiting: IntGauge::new("usage_batches_waiting", "Usage batches that Postgres does not have yet")?,
             registry,
         };
         stats.register()?;
@@ -49,7 +51,8 @@ impl Stats {
         self.registry.register(Box::new(self.hub.clone()))?;
         self.registry.register(Box::new(self.directory_version.clone()))?;
         self.registry.register(Box::new(self.directory_fresh.clone()))?;
-        self.registry.register(Box::new(self.ready.clone()))
+        self.registry.register(Box::new(self.ready.clone()))?;
+        self.registry.register(Box::new(self.usage_waiting.clone()))
     }
 
     /// Prometheus text format.

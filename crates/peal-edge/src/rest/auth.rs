@@ -77,6 +77,12 @@ impl Caller {
 ///
 /// An unknown app and a foreign key look the same from outside.
 pub(crate) async fn pusher(node: &SharedNode, app: Option<&str>, call: &Call) -> Result<Caller, Refusal> {
+    let caller = signed_as_pusher(node, app, call).await?;
+    call.requester.is(&caller);
+    Ok(caller)
+}
+
+async fn signed_as_pusher(node: &SharedNode, app: Option<&str>, call: &Call) -> Result<Caller, Refusal> {
     let query = query_pairs(&call.uri);
     let request = PusherRequest { method: call.method.as_str(), path: call.uri.path(), query: &query, body: &call.body };
     let key_id = request.key_id().ok_or_else(|| {
@@ -97,6 +103,12 @@ pub(crate) async fn pusher(node: &SharedNode, app: Option<&str>, call: &Call) ->
 
 /// Reads the `Authorization` header: `Peal-HMAC-SHA256`, `Basic` with a key, or `Bearer` with a client token.
 pub(crate) async fn native(node: &SharedNode, call: &Call) -> Result<Caller, Refusal> {
+    let caller = authorised(node, call).await?;
+    call.requester.is(&caller);
+    Ok(caller)
+}
+
+async fn authorised(node: &SharedNode, call: &Call) -> Result<Caller, Refusal> {
     let authorization = header_text(&call.headers).ok_or_else(|| {
         Refusal::new(
             ErrorCode::CredentialsMissing,

@@ -119,5 +119,5 @@ pub(crate) async fn send(node: &SharedNode, app: &App, command: Command) -> Resu
         kind: PublicationKind::Control(command),
     };
     let publish = Publish { topic: Topic::control(app.id), draft, retention: Retention::CONTROL };
-    node.mux.publish(vec![publish]).await.into_iter().try_for_each(|result| result.map(drop)).map_err(|error| broker_refusal(&error))
+    node.mux.publish(vec![publish], None).await.into_iter().try_for_each(|result| result.map(drop)).map_err(|error| broker_refusal(&error))
 }

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use http::Response;
 use peal_core::exchange::{HistoryQuery, Publish};
+use peal_core::usage::Protocol;
 use peal_core::{ChannelName, Draft, Operation, PublicationKind, Refusal, Topic};
 use peal_hub::retention;
 use peal_wire::native::rest::{
@@ -16,6 +17,7 @@ use super::auth::{self, Caller};
 use super::pusher::{admit, broker_refusal, new_message_id, rule_size};
 use super::{Answer, Call, json, query_pairs, refused};
 use crate::node::SharedNode;
+use crate::usage::{Payer, local};
 
 /// `POST /v1/channels/{channel}/messages`: one message or an array of them.
 pub(crate) async fn publish(node: &SharedNode, channel: &str, call: &Call) -> Answer {
@@ -28,7 +30,8 @@ pub(crate) async fn publish(node: &SharedNode, channel: &str, call: &Call) -> An
     }
     admit(node, &caller, body.messages.len())?;
     let drafts = body.messages.into_iter().map(|message| draft(&caller, &channel, message)).collect();
-    let results: Vec<_> = node.mux.publish(drafts).await.into_iter().map(|result| result.map_err(|error| broker_refusal(&error))).collect();
+    let payer = Payer::of(&caller, Protocol::Native);
+    let results: Vec<_> = node.mux.publish(drafts, payer).await.into_iter().map(|result| result.map_err(|error| broker_refusal(&error))).collect();
     if body.batch {
         // An item that failed answers for itself: the others are published.
         let items = results.iter().map(|result| result.as_ref().map(|published| (&published.id, published.position)));
@@ -76,5 +79,7 @@ async fn read_history(node: &SharedNode, channel: &str, call: &Call) -> Answer {
         limit: asked.limit,
     };
     let page = node.mux.history(query).await.map_err(|error| broker_refusal(&error))?;
+    let returned = page.publications.iter().map(|publication| publication.messages().len()).sum();
+    local::count_history(node.now(), &caller, returned);
     Ok(json(encode_history(&page.publications, page.more)))
 }

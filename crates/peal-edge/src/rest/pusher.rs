@@ -3,6 +3,7 @@
 //! Order: signature, then the body as a whole, then what the key may do, then publish. So nothing of a bad batch is delivered.
 
 use peal_core::exchange::{BrokerError, Publish};
+use peal_core::usage::Protocol;
 use peal_core::{App, ChannelName, ConnectionId, Draft, ErrorCode, Message, MessageId, Operation, PublicationKind, Refusal, Topic};
 use peal_hub::retention;
 use peal_wire::pusher::rest::{Attributes, EMPTY, Info, decode_batch, decode_events, encode_batch_answer, encode_trigger_answer};
@@ -11,6 +12,7 @@ use super::auth::{self, Caller};
 use super::queries::attributes;
 use super::{Answer, Call, json};
 use crate::node::SharedNode;
+use crate::usage::Payer;
 
 pub(crate) async fn events(node: &SharedNode, app: &str, call: &Call) -> Answer {
     let caller = auth::pusher(node, Some(app), call).await?;
@@ -21,7 +23,7 @@ pub(crate) async fn events(node: &SharedNode, app: &str, call: &Call) -> Answer 
     admit(node, &caller, trigger.channels.len())?;
     let info = trigger.info;
     let drafts = trigger.channels.iter().map(|channel| draft(&caller.app, channel, trigger.message.clone(), trigger.exclude)).collect();
-    publish(node, drafts).await?;
+    publish(node, &caller, drafts).await?;
     if info.is_empty() {
         return Ok(json(EMPTY));
     }
@@ -41,7 +43,7 @@ pub(crate) async fn batch_events(node: &SharedNode, app: &str, call: &Call) -> A
     admit(node, &caller, batch.len())?;
     let asked: Vec<(ChannelName, Info)> = batch.iter().map(|event| (event.channel.clone(), event.info)).collect();
     let drafts = batch.into_iter().map(|event| draft(&caller.app, &event.channel, event.message, event.exclude)).collect();
-    publish(node, drafts).await?;
+    publish(node, &caller, drafts).await?;
     if asked.iter().all(|(_, info)| info.is_empty()) {
         return Ok(json(EMPTY));
     }
@@ -91,8 +93,9 @@ fn draft(app: &App, channel: &ChannelName, message: Message, exclude: Option<Con
     Publish { topic: Topic::messages(app.id, channel.clone()), draft, retention: retention(app.rules.resolve(channel), channel) }
 }
 
-async fn publish(node: &SharedNode, drafts: Vec<Publish>) -> Result<(), Refusal> {
-    node.mux.publish(drafts).await.into_iter().try_for_each(|result| result.map(drop)).map_err(|error| broker_refusal(&error))
+async fn publish(node: &SharedNode, caller: &Caller, drafts: Vec<Publish>) -> Result<(), Refusal> {
+    let payer = Payer::of(caller, Protocol::Pusher);
+    node.mux.publish(drafts, payer).await.into_iter().try_for_each(|result| result.map(drop)).map_err(|error| broker_refusal(&error))
 }
 
 /// A UUIDv7: sorts by time, unique without coordination.

@@ -10,3 +10,5 @@ mod leaks;
 mod lifecycle;
 mod native;
 mod support;
+mod usage;
+mod usage_away;

@@ -73,7 +73,13 @@ impl TestNode {
 
     pub(crate) async fn start_with(config: EdgeConfig) -> Self {
         let database = TestDb::create().await;
-        let store = Store::connect(database.url(), Keyring::ephemeral(), StoreOptions::default()).await.expect("connects");
+        let url = database.url().to_owned();
+        Self::start_on(config, database, &url).await
+    }
+
+    /// A node that reaches its database under another URL.
+    pub(crate) async fn start_on(config: EdgeConfig, database: TestDb, url: &str) -> Self {
+        let store = Store::connect(url, Keyring::ephemeral(), StoreOptions::default()).await.expect("connects");
         for app in [APP, CANARY] {
             let seed = SeedApp {
                 app_id: app.id.parse::<AppId>().expect("digits"),
@@ -180,6 +186,12 @@ impl TestNode {
     pub(crate) async fn lose_postgres(&mut self) {
         let database = self.database.take();
         tokio::task::spawn_blocking(move || drop(database)).await.expect("drops");
+    }
+
+    /// Stops the node and keeps its database, to look at what it left there.
+    pub(crate) async fn stop_and_keep(self) -> (Store, Option<TestDb>) {
+        within(self.edge.shutdown()).await;
+        (self.store, self.database)
     }
 
     pub(crate) async fn stop(self) {

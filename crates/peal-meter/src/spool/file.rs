@@ -87,11 +87,12 @@ impl SpoolFile {
         Ok(())
     }
 
-    /// Everything in it is acknowledged.
+    /// Everything in it is acknowledged. Not synced: what a crash brings back is sent again and recognised.
     pub(super) fn clear(&mut self) -> Result<(), SpoolError> {
-        self.length = 0;
+        self.file.set_len(MAGIC.len() as u64).map_err(failed("truncate", &self.path))?;
+        self.length = MAGIC.len() as u64;
         self.whole = true;
-        self.truncate()
+        Ok(())
     }
 
     /// Writes a new file and puts it in the place of the old one, so that one of them is always there.

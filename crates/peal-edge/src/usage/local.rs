@@ -1,0 +1,48 @@
+//! What requests over HTTP use besides publishing, counted by the core's thread that answers them and collected on it.
+
+use std::cell::RefCell;
+use std::sync::{Arc, OnceLock};
+
+use peal_core::usage::{Collected, Counters, Metric};
+use peal_core::{AppId, Now};
+
+use crate::rest::auth::{Caller, Grant};
+
+thread_local! {
+    static COUNTERS: RefCell<Counters> = RefCell::new(Counters::default());
+}
+
+/// Whose request it turned out to be, once it is authenticated. Stays empty for the dashboard's own.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Requester(Arc<OnceLock<AppId>>);
+
+impl Requester {
+    pub(crate) fn is(&self, caller: &Caller) {
+        if !is_free(caller) {
+            self.0.set(caller.app.id).ok();
+        }
+    }
+
+    /// The request was answered and not refused.
+    pub(crate) fn count(&self, now: Now) {
+        if let Some(app) = self.0.get() {
+            COUNTERS.with_borrow_mut(|counters| counters.add_to(now, *app, Metric::ApiRequests, 1));
+        }
+    }
+}
+
+/// Messages of the history were returned.
+pub(crate) fn count_history(now: Now, caller: &Caller, messages: usize) {
+    if !is_free(caller) && messages > 0 {
+        COUNTERS.with_borrow_mut(|counters| counters.add_to(now, caller.app.id, Metric::HistoryReads, messages as u64));
+    }
+}
+
+/// Takes what this thread has counted.
+pub(crate) fn collect(now: Now) -> Collected {
+    COUNTERS.with_borrow_mut(|counters| counters.collect(now))
+}
+
+fn is_free(caller: &Caller) -> bool {
+    matches!(&caller.grant, Grant::Token(token) if token.console)
+}
