@@ -7,10 +7,13 @@
 //! 1. Feed every input with the present time: [`Hub::open`], [`Hub::receive`], [`Hub::closed`], [`Hub::broker`],
 //!    [`Hub::directory`], [`Hub::tick`] (at the latest at [`Hub::next_deadline`]).
 //! 2. After any input, carry out what [`Hub::next_action`] yields until it is empty. Every request action is answered by exactly one [`BrokerEvent`] with
-//!    the same [`RequestId`], at any later time and in any order.
+//!    the same [`RequestId`], at any later time and in any order. Publishes of one topic, and attaching to it and detaching from it, happen in the
+//!    order in which they were yielded; an attach is always answered, and never asked for while an answer is outstanding.
 //! 3. Write the queues of the connections that [`Hub::next_dirty`] yields; a connection is yielded once until it is dirty again.
 //!
 //! # What it promises
+//!
+//! The same inputs give the same outputs, byte for byte: nothing depends on a clock, a hash order or a thread.
 //!
 //! Per topic and connection: in order, no duplicate, no silent gap (DESIGN 5.2). Nothing for a channel before the answer to its subscribe.
 //! Every queue is bounded; control frames are never dropped. A connection that is closed leaves no subscription, member or timer.
