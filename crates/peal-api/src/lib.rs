@@ -37,4 +37,5 @@ pub use openapi::openapi_json;
 pub use password::password_hash;
 pub use proxies::{TrustedProxies, TrustedProxiesError};
 pub use router::router;
+pub use routes::usage::{usage_csv, usage_json};
 pub use serve::serve;

@@ -8,7 +8,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::permission::permitted;
-use crate::routes::{apps, audit, auth, console, docs, health, keys, limits, org, rules, session, sessions};
+use crate::routes::{apps, audit, auth, console, docs, health, keys, limits, org, rules, session, sessions, usage};
 use crate::state::ApiState;
 
 #[derive(OpenApi)]
@@ -43,7 +43,8 @@ pub(crate) fn described_routes() -> OpenApiRouter<ApiState> {
         .routes(permitted!(keys::test))
         .routes(permitted!(rules::read, rules::replace))
         .routes(permitted!(rules::test))
-        .routes(permitted!(console::token));
+        .routes(permitted!(console::token))
+        .routes(permitted!(usage::read));
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(permitted!(health::alive))
         .routes(permitted!(health::ready))

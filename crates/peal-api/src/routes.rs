@@ -12,3 +12,4 @@ pub(crate) mod org;
 pub(crate) mod rules;
 pub(crate) mod session;
 pub(crate) mod sessions;
+pub(crate) mod usage;

@@ -11,12 +11,16 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tower::ServiceExt;
 
+use crate::log_watch;
+
 pub(crate) const PASSWORD: &str = "tulip orbit kettle";
 
 pub(crate) struct Bench {
     pub(crate) store: Store,
     pub(crate) router: Router,
     pub(crate) db: TestDb,
+    /// Whatever a test is about, it must not have logged a secret.
+    pub(crate) _watch: log_watch::Guard,
 }
 
 impl Bench {
@@ -25,12 +29,13 @@ impl Bench {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut ApiConfig)) -> Bench {
+        let watch = log_watch::begin();
         let db = TestDb::create().await;
         let store = Store::connect(db.url(), Keyring::ephemeral(), StoreOptions::default()).await.expect("the URL is valid");
         store.keyring_check().await.expect("the keyring is the first one here");
         let mut config = config();
         change(&mut config);
-        Bench { router: peal_api::router(config, store.clone()), store, db }
+        Bench { router: peal_api::router(config, store.clone()), store, db, _watch: watch }
     }
 
     pub(crate) fn browser(&self) -> Browser {
@@ -88,8 +93,15 @@ impl Browser {
 
     /// What a script of our own pages sends.
     pub(crate) async fn json(&mut self, method: Method, path: &str, body: Value) -> Answer {
+        log_watch::mark_fields(&body);
         let request = self.request(method, path).header("sec-fetch-site", "same-origin").header(CONTENT_TYPE, "application/json");
         self.send(request.body(Body::from(body.to_string())).expect("a request")).await
+    }
+
+    /// Without a body, as a script of our own pages sends it.
+    pub(crate) async fn delete(&mut self, path: &str) -> Answer {
+        let request = self.request(Method::DELETE, path).header("sec-fetch-site", "same-origin");
+        self.send(request.body(Body::empty()).expect("a request")).await
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> http::request::Builder {
@@ -105,9 +117,13 @@ impl Browser {
         let (parts, body) = response.into_parts();
         if let Some(set) = parts.headers.get(SET_COOKIE) {
             let pair = set.to_str().expect("text").split(';').next().expect("a pair").to_owned();
+            log_watch::mark(pair.split_once('=').map_or("", |(_, value)| value));
             self.cookie = Some(pair).filter(|pair| !pair.ends_with('='));
         }
         let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("the body is complete");
+        if let Ok(body) = serde_json::from_slice(&bytes) {
+            log_watch::mark_fields(&body);
+        }
         Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
     }
 }

@@ -53,6 +53,24 @@ async fn only_json_is_taken_whatever_the_page_says_about_itself() {
     assert_eq!(with_charset.status, StatusCode::NO_CONTENT);
 }
 
+/// No form can send it, and a foreign script only after a preflight that is never answered, so there is no type to look at.
+#[tokio::test]
+async fn a_delete_without_a_body_needs_no_type_but_an_origin() {
+    let bench = Bench::new().await;
+    let (mut browser, _) = bench.signed_up("ada@example.com").await;
+    let mut delete = async |site: &str, kind: Option<&str>, body: &'static str| {
+        let mut request = browser.request(Method::DELETE, "/api/v1/sessions").header("sec-fetch-site", site);
+        if let Some(kind) = kind {
+            request = request.header(CONTENT_TYPE, kind);
+        }
+        browser.send(request.body(Body::from(body)).unwrap()).await
+    };
+    assert_eq!(delete("cross-site", None, "").await.problem(), problem(403, "csrf_refused"));
+    assert_eq!(delete("same-origin", None, "x=1").await.problem(), problem(415, "unsupported_media_type"));
+    assert_eq!(delete("same-origin", Some("text/plain"), "").await.problem(), problem(415, "unsupported_media_type"));
+    assert_eq!(delete("same-origin", None, "").await.status, StatusCode::OK);
+}
+
 #[tokio::test]
 async fn a_client_that_is_no_browser_passes_without_a_cookie_and_not_with_one() {
     let bench = Bench::new().await;
