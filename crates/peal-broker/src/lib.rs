@@ -1,6 +1,8 @@
-//! The bus between nodes and the history behind it. See [`Broker`] for the contract; [`memory`] is the one for a single node.
+//! The bus between nodes and the history behind it. See [`Broker`] for the contract; [`memory`] is the one for a single node, [`redis`]
+//! the one for a fleet.
 
 pub mod memory;
+pub mod redis;
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -9,6 +11,7 @@ use peal_core::exchange::{BrokerError, Delivery, HistoryPage, HistoryQuery, Pres
 use peal_core::{Position, Topic};
 
 pub use memory::{MemoryBroker, MemoryLimits};
+pub use redis::{RedisBroker, RedisError, RedisOpening, RedisOptions};
 
 /// Orders publications, keeps their history, and carries them to every node that attached to their topic.
 ///
@@ -49,6 +52,11 @@ pub trait Broker: Debug + Send + Sync + 'static {
     /// The members of a channel and the position on its presence lane at which this list is true: changes after it are not in it,
     /// changes up to it are.
     fn presence_members(&self, topic: Topic) -> impl Future<Output = Result<PresenceMembers, BrokerError>> + Send;
+
+    /// Why nothing can be published or read at this moment, if so: the node is not ready then.
+    fn away(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Receives what the broker delivers. Called on the broker's own thread or by a publisher; must not block.

@@ -1,11 +1,11 @@
 //! Real Redis servers for tests: each its own process on a free loopback port, killed, restarted, frozen and promoted by the test.
 //!
 //! A server must not outlive its owner, not even one that is killed. So a shell stands between, as for [`crate::postgres`]: it waits for the end
-//! of its input, which comes when the owner closes it or dies, then kills the server and removes its folder.
+//! of its input, which comes when the owner closes it or dies, then kills the server and removes its folder. So a static one is fine.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,9 +16,10 @@ cd "$folder" || exit 1
 "$@" >"$folder/log" 2>&1 </dev/null &
 server=$!
 echo $server
-cat >/dev/null
+read -r keep
 kill -KILL $server 2>/dev/null
 wait $server 2>/dev/null
+[ "$keep" = keep ] || rm -rf "$folder"
 "#;
 
 /// Nothing here takes longer; a wait that does has failed.
@@ -44,7 +45,7 @@ const SETTINGS: [&str; 14] = [
 /// One server. Dropping it kills it.
 #[derive(Debug)]
 pub struct RedisServer {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
     port: u16,
     settings: Vec<String>,
     keeper: Option<Keeper>,
@@ -82,7 +83,7 @@ impl RedisServer {
         let mut last = String::new();
         // Between finding a free port and taking it, somebody else may have taken it.
         for _ in 0..10 {
-            let folder = tempfile::Builder::new().prefix("peal-redis-").tempdir().expect("a temporary folder can be made");
+            let folder = tempfile::Builder::new().prefix("peal-redis-").tempdir().expect("a temporary folder can be made").keep();
             let settings: Vec<String> = [program].iter().chain(&SETTINGS).chain(settings).map(|text| (*text).to_owned()).collect();
             let mut server = Self { folder, port: free_port(), settings, keeper: None };
             match server.launch() {
@@ -95,7 +96,7 @@ impl RedisServer {
 
     fn launch(&mut self) -> Result<(), String> {
         let mut command = Command::new("sh");
-        command.args(["-c", KEEPER, "keeper"]).arg(self.folder.path()).args(&self.settings).args(["--port", &self.port.to_string()]);
+        command.args(["-c", KEEPER, "keeper"]).arg(&self.folder).args(&self.settings).args(["--port", &self.port.to_string()]);
         let mut shell =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(|error| error.to_string())?;
         let mut pid = String::new();
@@ -114,7 +115,7 @@ impl RedisServer {
             std::thread::sleep(Duration::from_millis(2));
         }
         self.kill();
-        Err(std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default())
+        Err(std::fs::read_to_string(self.folder.join("log")).unwrap_or_default())
     }
 
     #[must_use]
@@ -129,7 +130,7 @@ impl RedisServer {
 
     #[must_use]
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     fn is_alive(&self) -> bool {
@@ -139,10 +140,15 @@ impl RedisServer {
         status.rsplit(')').next().is_some_and(|rest| !rest.trim_start().starts_with('Z') && !rest.is_empty())
     }
 
-    /// As a power cut would: nothing is written, nobody is told.
+    /// As a power cut would: nothing is written, nobody is told. What was saved before stays for [`Self::restart`].
     pub fn kill(&mut self) {
+        self.end(b"keep\n");
+    }
+
+    fn end(&mut self, last_words: &[u8]) {
         if let Some(mut keeper) = self.keeper.take() {
-            drop(keeper.shell.stdin.take());
+            // A shell that is gone has killed the server already.
+            let _ = keeper.shell.stdin.take().map(|mut input| input.write_all(last_words));
             let _ = keeper.shell.wait();
         }
     }
@@ -212,7 +218,9 @@ impl RedisServer {
 
 impl Drop for RedisServer {
     fn drop(&mut self) {
-        self.kill();
+        self.end(b"");
+        // The shell has removed it, unless the server was killed before.
+        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

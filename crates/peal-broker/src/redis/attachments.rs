@@ -1,0 +1,205 @@
+//! The topics that this node listens to, and how far it has heard each.
+//!
+//! Invariant: `last` never goes back. What is published in an era that is over already (by a server that does not know that it was
+//! replaced) is kept from the receivers and remembered as evidence of a loss.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use peal_core::{Position, Publication, Topic};
+
+use super::era::generation_of;
+
+/// Ends of eras remembered per topic.
+const ENDED_MAX: usize = 4;
+
+#[derive(Debug)]
+pub(super) struct Attached {
+    pub(super) topic: Topic,
+    /// The highest position heard of, by delivery or as a head.
+    last: Option<Position>,
+    /// Where the eras before `last` ended for this node, oldest first.
+    ended: Vec<Position>,
+    /// The connection on which it is subscribed.
+    subscribed: u64,
+}
+
+/// What to do with a publication.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Deliver it. `generation` is set if it is of a later generation than what came before.
+    Deliver { topic: Topic, publication: Publication, generation: Option<u64> },
+    /// It is of an era that is over: write it down as seen.
+    Late(Topic),
+    /// Nobody here listens.
+    Nobody,
+}
+
+/// By the name of the stream. Names come from clients, so the map keeps std's keyed hasher. The lock is never held across an await.
+#[derive(Debug, Default)]
+pub(super) struct Attachments(Mutex<HashMap<Arc<str>, Attached>>);
+
+impl Attachments {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Attached>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn add(&self, stream: &str, topic: &Topic) {
+        let mut attached = self.lock();
+        if !attached.contains_key(stream) {
+            attached.insert(stream.into(), Attached { topic: topic.clone(), last: None, ended: Vec::new(), subscribed: 0 });
+        }
+    }
+
+    pub(super) fn remove(&self, stream: &str) {
+        self.lock().remove(stream);
+    }
+
+    pub(super) fn contains(&self, stream: &str) -> bool {
+        self.lock().contains_key(stream)
+    }
+
+    pub(super) fn names(&self) -> Vec<Arc<str>> {
+        self.lock().keys().cloned().collect()
+    }
+
+    /// Those of these that are attached and not yet subscribed on the connection.
+    pub(super) fn to_subscribe(&self, streams: Vec<Arc<str>>, serial: u64) -> Vec<Arc<str>> {
+        let attached = self.lock();
+        streams.into_iter().filter(|stream| attached.get(stream).is_some_and(|topic| topic.subscribed != serial)).collect()
+    }
+
+    pub(super) fn subscribed(&self, streams: &[Arc<str>], serial: u64) {
+        let mut attached = self.lock();
+        for stream in streams {
+            if let Some(topic) = attached.get_mut(stream) {
+                topic.subscribed = serial;
+            }
+        }
+    }
+
+    pub(super) fn topic(&self, stream: &str) -> Option<Topic> {
+        self.lock().get(stream).map(|attached| attached.topic.clone())
+    }
+
+    /// How far a topic has been heard.
+    pub(super) fn last(&self, stream: &str) -> Option<Position> {
+        self.lock().get(stream)?.last
+    }
+
+    /// Where eras ended for this node.
+    pub(super) fn ended(&self, stream: &str) -> Vec<Position> {
+        self.lock().get(stream).map_or_else(Vec::new, |attached| attached.ended.clone())
+    }
+
+    /// The topic's head was read.
+    pub(super) fn head(&self, stream: &str, head: Position) {
+        if let Some(attached) = self.lock().get_mut(stream) {
+            attached.move_to(head);
+        }
+    }
+
+    pub(super) fn hear(&self, stream: &str, mut publication: Publication) -> Heard {
+        let mut topics = self.lock();
+        let Some(attached) = topics.get_mut(stream) else { return Heard::Nobody };
+        let topic = attached.topic.clone();
+        let (Some(position), Some(last)) = (publication.position, attached.last) else {
+            if let Some(position) = publication.position {
+                attached.move_to(position);
+            }
+            return Heard::Deliver { topic, publication, generation: None };
+        };
+        if position.era < last.era {
+            attached.end(position);
+            return Heard::Late(topic);
+        }
+        attached.move_to(position);
+        let generation = Some(generation_of(position)).filter(|generation| *generation > generation_of(last));
+        if generation.is_some() {
+            // What survived before it is no proof that nothing was lost: the receiver must read, and the reading asks the ledger.
+            publication.era_start = None;
+        }
+        Heard::Deliver { topic, publication, generation }
+    }
+
+    /// What this node has heard of eras of earlier generations, as far as `mine` picks the streams.
+    pub(super) fn heard_before(&self, generation: u64, mine: impl Fn(&Topic) -> bool) -> Vec<(Topic, Position)> {
+        let attached = self.lock();
+        let heard = attached.values().filter(|attached| mine(&attached.topic)).flat_map(|attached| {
+            let ends = attached.ended.iter().chain(&attached.last).filter(|end| end.seq > 0 && generation_of(**end) < generation);
+            ends.map(|end| (attached.topic.clone(), *end))
+        });
+        heard.collect()
+    }
+}
+
+impl Attached {
+    fn move_to(&mut self, position: Position) {
+        match self.last {
+            Some(last) if position <= last => return,
+            Some(last) if position.era > last.era => self.end(last),
+            _ => {}
+        }
+        self.last = Some(position);
+    }
+
+    fn end(&mut self, at: Position) {
+        match self.ended.iter_mut().find(|end| end.era == at.era) {
+            Some(end) => *end = at.max(*end),
+            None => {
+                if self.ended.len() == ENDED_MAX {
+                    self.ended.remove(0);
+                }
+                self.ended.push(at);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use peal_core::publication::EraStart;
+    use peal_core::{AppId, PublicationKind};
+
+    fn publication(era: u64, seq: u64) -> Publication {
+        Publication {
+            position: Some(Position::new(era, seq)),
+            era_start: (seq == 1).then_some(EraStart { tail: None }),
+            id: "x".parse().unwrap(),
+            ts: 1,
+            origin: None,
+            client_id: None,
+            client_event: false,
+            kind: PublicationKind::Control(bytes::Bytes::new()),
+        }
+    }
+
+    #[test]
+    fn eras_that_are_over_are_not_delivered_but_remembered() {
+        let attachments = Attachments::default();
+        let topic = Topic::control(AppId::new(1).unwrap());
+        assert_eq!(attachments.hear("s", publication(7, 1)), Heard::Nobody);
+        attachments.add("s", &topic);
+        attachments.head("s", Position::new(7, 3));
+        assert!(matches!(attachments.hear("s", publication(7, 4)), Heard::Deliver { generation: None, .. }));
+        assert!(matches!(attachments.hear("s", publication(8, 1)), Heard::Deliver { .. }));
+        assert_eq!(attachments.ended("s"), [Position::new(7, 4)]);
+        assert_eq!(attachments.hear("s", publication(7, 6)), Heard::Late(topic));
+        assert_eq!(attachments.ended("s"), [Position::new(7, 6)]);
+        assert_eq!(attachments.last("s"), Some(Position::new(8, 1)));
+    }
+
+    #[test]
+    fn the_first_of_a_later_generation_does_not_vouch_for_what_came_before() {
+        let attachments = Attachments::default();
+        attachments.add("s", &Topic::control(AppId::new(1).unwrap()));
+        attachments.head("s", Position::new(5 << 21, 3));
+        let Heard::Deliver { publication, generation, .. } = attachments.hear("s", publication((6 << 21) + 4, 1)) else {
+            panic!("it is delivered")
+        };
+        assert_eq!((publication.era_start, generation), (None, Some(6)));
+        let before = attachments.heard_before(6, |_| true);
+        assert_eq!(before.iter().map(|(_, end)| *end).collect::<Vec<_>>(), [Position::new(5 << 21, 3)]);
+    }
+}

@@ -1,0 +1,214 @@
+//! Reading what is kept.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use peal_core::exchange::{BrokerError, Continuity, Direction, HistoryPage, HistoryQuery};
+use peal_core::{Lane, Position};
+use redis::{RedisResult, Value};
+
+use super::continuity::{Evidence, Fence, Link, Stream, broken, judge};
+use super::era::generation_of;
+use super::frame::{Entry, pairs, parse, text};
+use super::heads::ledger;
+use super::scripts::Script;
+use super::shared::Shared;
+
+/// How long a read that crosses generations waits for all nodes to have written down what they saw.
+const SETTLE_WITHIN: Duration = Duration::from_secs(2);
+const DAY_MS: u64 = 86_400_000;
+
+/// Everything that one read brought, at one moment.
+struct Facts {
+    fence: Fence,
+    stream: Option<Stream>,
+    /// The stream's oldest entry is older than its retention.
+    expired: bool,
+    /// In the asked direction, one more than asked for if there are more.
+    entries: Vec<Entry>,
+}
+
+pub(super) async fn history(shared: &Shared, query: &HistoryQuery) -> Result<HistoryPage, BrokerError> {
+    let forwards = query.direction == Direction::Forwards;
+    let after = query.after.filter(|_| forwards);
+    let mut facts = facts(shared, query, query.after).await?;
+    let Some(after) = after else { return Ok(page(facts, query, Continuity::Complete, &Evidence::default())) };
+    let partition = shared.partition_of(&query.topic);
+    if let Lane::Presence(_) = query.topic.lane
+        && generation_of(after) < facts.fence.generation
+    {
+        return Ok(presence_anew(facts, query));
+    }
+    let mut evidence = Evidence::default();
+    if crosses(&facts, after) {
+        partition.settled(facts.fence.generation, SETTLE_WITHIN).await;
+        evidence = ledger(shared, &query.topic).await?;
+    }
+    for end in shared.attachments.ended(&shared.keys.stream(&query.topic)) {
+        evidence.stood(end);
+    }
+    let next = facts.entries.first().map(link);
+    let continuity = judge(after, facts.fence, facts.stream, next, &evidence);
+    if continuity == Continuity::Unknown {
+        // A reader that has lost its place gets all that is kept.
+        facts = self::facts(shared, query, None).await?;
+    }
+    Ok(page(facts, query, continuity, &evidence))
+}
+
+fn link(entry: &Entry) -> Link {
+    Link { position: entry.position, before: entry.before() }
+}
+
+/// Whether the read goes over the end of an era, where evidence counts.
+fn crosses(facts: &Facts, after: Position) -> bool {
+    let current = |position: Position| generation_of(position) == facts.fence.generation;
+    let Some(stream) = facts.stream else { return !current(after) };
+    after.era != stream.top.era || !current(after)
+}
+
+/// A lane of presence does not go on over a generation: what it knows of members before is worthless.
+fn presence_anew(mut facts: Facts, query: &HistoryQuery) -> HistoryPage {
+    let generation = facts.fence.generation;
+    facts.entries.retain(|entry| generation_of(entry.position) == generation);
+    let kept_after = match facts.entries.first().map(|entry| entry.position) {
+        Some(first) => Position::new(first.era, first.seq - 1),
+        None => match facts.stream.map(|stream| stream.top) {
+            Some(top) if generation_of(top) == generation => top,
+            _ => facts.fence.next(),
+        },
+    };
+    let mut page = page(facts, query, Continuity::EraLost { kept_after }, &Evidence::default());
+    page.head = page.head.max(kept_after);
+    page
+}
+
+fn page(facts: Facts, query: &HistoryQuery, continuity: Continuity, evidence: &Evidence) -> HistoryPage {
+    let Facts { fence, stream, mut entries, .. } = facts;
+    if let Continuity::Trimmed { kept_after } | Continuity::EraLost { kept_after } = continuity {
+        entries.retain(|entry| entry.position > kept_after);
+    }
+    let mut more = entries.len() > query.limit as usize;
+    entries.truncate(query.limit as usize);
+    if query.direction == Direction::Forwards
+        && query.after.is_some()
+        && let Some(gap) = entries.windows(2).position(|pair| broken(pair[0].position, pair[1].position, evidence))
+    {
+        // A page vouches for its beginning only; the read after its end says what is lost.
+        entries.truncate(gap + 1);
+        more = true;
+    }
+    let head = stream.map_or(fence.next(), |stream| evidence.head(stream.top));
+    // More is known to be lost after the last entry: reading on says so.
+    more |= query.direction == Direction::Forwards
+        && query.after.is_some()
+        && query.before.is_none()
+        && stream.is_some_and(|stream| head > stream.top && entries.last().is_some_and(|last| last.position == stream.top));
+    let publications = entries.iter().filter_map(Entry::publication).map(Arc::new).collect();
+    HistoryPage { publications, more, head, continuity }
+}
+
+/// Reads, and puts right what stands in the way: a fence that is missing, entries that are too old.
+async fn facts(shared: &Shared, query: &HistoryQuery, after: Option<Position>) -> Result<Facts, BrokerError> {
+    let mut facts = facts_once(shared, query, after).await?;
+    if facts.fence.last_era == 0 {
+        shared.touch(shared.keys.partition(&query.topic)).await?;
+        facts = facts_once(shared, query, after).await?;
+    }
+    if facts.expired {
+        older(shared, query, "trim", 0).await?;
+        facts = facts_once(shared, query, after).await?;
+    }
+    Ok(facts)
+}
+
+async fn older(shared: &Shared, query: &HistoryQuery, what: &str, ms: u64) -> Result<Value, BrokerError> {
+    let up = shared.link.up().await?;
+    let mut call = up.scripts.call(Script::Older, 1);
+    call.arg(shared.keys.stream(&query.topic)).arg(what).arg(ms);
+    shared.checked(&up, call.query_async(&mut up.commands.clone()).await)
+}
+
+async fn facts_once(shared: &Shared, query: &HistoryQuery, after: Option<Position>) -> Result<Facts, BrokerError> {
+    let mut after = after;
+    if let Some(since_ms) = query.since_ms
+        && query.direction == Direction::Forwards
+        && let Some(last) = text(older(shared, query, "find", since_ms).await?).and_then(|text| parse(text.as_bytes()))
+    {
+        after = after.max(Some(last));
+    }
+    let up = shared.link.up().await?;
+    let partition = shared.keys.partition(&query.topic);
+    let stream = shared.keys.stream(&query.topic);
+    let mut pipeline = redis::pipe();
+    pipeline.atomic().ignore_errors();
+    pipeline.cmd("TIME").cmd("HMGET").arg(shared.keys.fence(partition)).arg(&["g", "e", "m", "mt", "n", "nt"]);
+    pipeline.cmd("XINFO").arg("STREAM").arg(&stream);
+    let from = after.map_or("-".into(), |after| format!("({after}"));
+    let to = query.before.map_or("+".into(), |before| format!("({before}"));
+    let count = query.limit.saturating_add(1);
+    match query.direction {
+        Direction::Forwards => pipeline.cmd("XRANGE").arg(&stream).arg(from).arg(to).arg("COUNT").arg(count),
+        Direction::Backwards => pipeline.cmd("XREVRANGE").arg(&stream).arg(to).arg(from).arg("COUNT").arg(count),
+    };
+    let answers: Vec<RedisResult<Value>> = shared.checked(&up, pipeline.query_async(&mut up.commands.clone()).await)?;
+    let [time, fence, info, entries] = <[_; 4]>::try_from(answers).map_err(|_| BrokerError::Away("Redis: a short answer".into()))?;
+    let now_ms = now_ms(shared.checked(&up, time)?);
+    let fence = read_fence(shared.checked(&up, fence)?, now_ms);
+    shared.heard_generation(partition, fence.generation);
+    let (stream, expired) = match info {
+        Ok(info) => read_stream(info, now_ms),
+        Err(error) if error.to_string().contains("no such key") => (None, false),
+        Err(error) => return shared.checked(&up, Err(error)),
+    };
+    let mut entries: Vec<Entry> =
+        shared.checked(&up, entries)?.into_sequence().unwrap_or_default().into_iter().filter_map(Entry::read).collect();
+    if let Some(since_ms) = query.since_ms {
+        // Backwards they end at the first that is too old.
+        let fresh = entries.iter().position(|entry| entry.ts < since_ms).unwrap_or(entries.len());
+        entries.truncate(fresh);
+    }
+    Ok(Facts { fence, stream, expired, entries })
+}
+
+pub(super) fn now_ms(time: Value) -> u64 {
+    let parts: Vec<u64> = time.into_sequence().unwrap_or_default().into_iter().filter_map(|part| text(part)?.parse().ok()).collect();
+    match parts[..] {
+        [s, us] => s * 1_000 + us / 1_000,
+        _ => 0,
+    }
+}
+
+fn read_fence(fields: Value, now_ms: u64) -> Fence {
+    let fields: Vec<Option<u64>> =
+        fields.into_sequence().unwrap_or_default().into_iter().map(|field| text(field).and_then(|text| text.parse().ok())).collect();
+    let field = |place: usize| fields.get(place).copied().flatten().unwrap_or(0);
+    let (last_era, older, older_at, newer, newer_at) = (field(1), field(2), field(3), field(4), field(5));
+    // The oldest mark that is less than a day old proves most.
+    let young_after = if now_ms < older_at + DAY_MS {
+        older
+    } else if now_ms < newer_at + DAY_MS {
+        newer
+    } else {
+        last_era
+    };
+    Fence { generation: field(0), last_era, young_after }
+}
+
+fn read_stream(info: Value, now_ms: u64) -> (Option<Stream>, bool) {
+    let (mut top, mut first, mut last) = (None, None, None);
+    for (name, value) in pairs(info) {
+        match name.as_str() {
+            "last-generated-id" => top = text(value).and_then(|text| parse(text.as_bytes())),
+            "first-entry" => first = Entry::read(value),
+            "last-entry" => last = Entry::read(value),
+            _ => {}
+        }
+    }
+    let expired = match (&first, last) {
+        // The latest entry says how long the topic's entries are kept.
+        (Some(first), Some(last)) => first.is_older_than(last.ttl_ms, now_ms),
+        _ => false,
+    };
+    (top.map(|top| Stream { top, first: first.as_ref().map(link) }), expired)
+}

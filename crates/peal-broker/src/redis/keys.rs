@@ -1,0 +1,138 @@
+//! Names in Redis. Every key of a partition carries its hash tag, so that a script finds all of them on one server; parts are joined by a
+//! zero byte, which no name holds, so that `a:b` + `c` and `a` + `b:c` are two keys.
+
+use std::sync::Arc;
+
+use peal_core::{Lane, Topic};
+
+/// How a deployment's keys begin, and over how many partitions they spread.
+#[derive(Debug, Clone)]
+pub(super) struct Keys {
+    prefix: Arc<str>,
+    partitions: u16,
+}
+
+impl Keys {
+    pub(super) fn new(prefix: &str, partitions: u16) -> Self {
+        Self { prefix: prefix.into(), partitions }
+    }
+
+    /// The same on every node and in every release.
+    pub(super) fn partition(&self, topic: &Topic) -> u16 {
+        let name = name(topic);
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        // The last bytes of a name must reach every bit.
+        let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        ((hash >> 33) % u64::from(self.partitions)) as u16
+    }
+
+    fn key(&self, partition: u16, kind: char, rest: &str) -> String {
+        let prefix = &self.prefix;
+        if rest.is_empty() { format!("{prefix}{{{partition}}}{kind}") } else { format!("{prefix}{{{partition}}}{kind}\0{rest}") }
+    }
+
+    pub(super) fn fence(&self, partition: u16) -> String {
+        self.key(partition, 'f', "")
+    }
+
+    /// What a node's last batch answered.
+    pub(super) fn record(&self, partition: u16, tag: &str) -> String {
+        self.key(partition, 'b', tag)
+    }
+
+    /// Which nodes have written down what they saw of the generations before this one.
+    pub(super) fn witnessed(&self, partition: u16, generation: u64) -> String {
+        self.key(partition, 'w', &generation.to_string())
+    }
+
+    /// Streams of presence changes with how many members a node has there.
+    pub(super) fn index(&self, partition: u16, tag: &str) -> String {
+        self.key(partition, 'n', tag)
+    }
+
+    /// The topic's entries; also the name under which they are published.
+    pub(super) fn stream(&self, topic: &Topic) -> String {
+        self.key(self.partition(topic), 's', &name(topic))
+    }
+
+    pub(super) fn id(&self, topic: &Topic, id: &str) -> String {
+        self.key(self.partition(topic), 'i', &format!("{}\0{id}", name(topic)))
+    }
+
+    pub(super) fn ledger(&self, topic: &Topic) -> String {
+        self.key(self.partition(topic), 'l', &name(topic))
+    }
+
+    pub(super) fn members(&self, topic: &Topic) -> String {
+        self.key(self.partition(topic), 'm', &name(topic))
+    }
+
+    pub(super) fn users(&self, topic: &Topic) -> String {
+        self.key(self.partition(topic), 'u', &name(topic))
+    }
+
+    /// The topic of a stream's name, as the index of a node lists it.
+    pub(super) fn topic_of(&self, stream: &str) -> Option<Topic> {
+        let mut parts = stream.split('\0').skip(1);
+        let app = parts.next()?.parse().ok()?;
+        match (parts.next()?, parts.next()) {
+            ("p", Some(channel)) => Some(Topic::presence(app, peal_core::ChannelName::parse(channel).ok()?)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn nodes(&self) -> String {
+        format!("{}nodes", self.prefix)
+    }
+
+    pub(super) fn layout(&self) -> String {
+        format!("{}layout", self.prefix)
+    }
+
+    /// A survivor holds it while it puts a dead node's members away.
+    pub(super) fn burial(&self, tag: &str) -> String {
+        format!("{}burial\0{tag}", self.prefix)
+    }
+
+    /// Where a node hears itself.
+    pub(super) fn echo(&self, tag: &str) -> String {
+        format!("{}echo\0{tag}", self.prefix)
+    }
+}
+
+fn name(topic: &Topic) -> String {
+    let app = topic.app;
+    match &topic.lane {
+        Lane::Messages(channel) => format!("{app}\0m\0{}", channel.as_str()),
+        Lane::Presence(channel) => format!("{app}\0p\0{}", channel.as_str()),
+        Lane::Control => format!("{app}\0c"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use peal_core::{AppId, ChannelName};
+
+    #[test]
+    fn topics_have_keys_of_their_own_and_are_found_again() {
+        let keys = Keys::new("peal", 4);
+        let app = AppId::new(123).unwrap();
+        let channel = ChannelName::parse("presence-a:b").unwrap();
+        let (messages, presence) = (Topic::messages(app, channel.clone()), Topic::presence(app, channel));
+        assert_ne!(keys.stream(&messages), keys.stream(&presence));
+        assert_eq!(keys.topic_of(&keys.stream(&presence)), Some(presence));
+        assert_eq!(keys.topic_of("nonsense"), None);
+    }
+
+    #[test]
+    fn topics_spread_over_the_partitions() {
+        let keys = Keys::new("peal", 4);
+        let mut counts = [0; 4];
+        for n in 0..1_000 {
+            let topic = Topic::messages(AppId::new(123).unwrap(), ChannelName::parse(&format!("room{n}")).unwrap());
+            counts[usize::from(keys.partition(&topic))] += 1;
+        }
+        assert!(counts.iter().all(|count| (180..320).contains(count)), "{counts:?}");
+    }
+}

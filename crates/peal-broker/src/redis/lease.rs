@@ -1,0 +1,109 @@
+//! This node's number, leased in Redis, and what becomes of the members of nodes whose lease has ended.
+//!
+//! A number is given again only after a survivor has put its last holder's members away. Members are marked with the node's *tag*, which is
+//! new with every start, so a node that comes back under the same number does not inherit them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use peal_core::exchange::BrokerError;
+use redis::aio::MultiplexedConnection;
+use redis::{RedisResult, Value};
+
+use super::frame::{pairs, text};
+use super::history::now_ms;
+use super::keys::Keys;
+use super::scripts::{Loaded, Script};
+use super::shared::Shared;
+use super::witness::put_away;
+
+/// Connection ids hold 16 bits of it, and 0 is no node.
+const NODES: u16 = u16::MAX;
+/// A survivor that dies while it puts members away is succeeded after this.
+const BURIAL_S: u64 = 60;
+
+/// One node as the others see it.
+#[derive(Debug)]
+struct Lease {
+    node: u16,
+    tag: String,
+    ended: bool,
+}
+
+/// Takes the lowest free number, or renews the one that is `held` (0 for none). 0 if somebody else has that one.
+pub(super) async fn claim(
+    connection: &mut MultiplexedConnection,
+    scripts: &Loaded,
+    keys: &Keys,
+    tag: &str,
+    lease: Duration,
+    held: u16,
+) -> RedisResult<u16> {
+    let mut call = scripts.call(Script::Lease, 1);
+    call.arg(keys.nodes()).arg(tag).arg(lease.as_millis() as u64).arg(held).arg(1).arg(NODES);
+    call.query_async(connection).await
+}
+
+/// Renews the lease and buries the dead, until the broker ends.
+pub(super) async fn run(shared: Arc<Shared>, mut node: u16) {
+    let mut ticks = tokio::time::interval(shared.options.lease / 3);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(up) = shared.link.up_now() else { continue };
+        let lease = shared.options.lease;
+        let renewed = claim(&mut up.commands.clone(), &up.scripts, &shared.keys, &shared.tag, lease, node).await;
+        match shared.checked(&up, renewed) {
+            Ok(0) => {
+                // A primary that had not heard of the lease gave it away. Connection ids stay unique by their random half.
+                tracing::error!(node, "another node has this node's number; taking another one");
+                let claimed = claim(&mut up.commands.clone(), &up.scripts, &shared.keys, &shared.tag, lease, 0).await;
+                node = shared.checked(&up, claimed).unwrap_or(node);
+            }
+            Ok(renewed) => node = renewed,
+            Err(error) => tracing::warn!(%error, "the lease of this node could not be renewed"),
+        }
+        if let Err(error) = bury(&shared).await {
+            tracing::warn!(%error, "the members of a dead node could not be put away; trying again");
+        }
+    }
+}
+
+async fn leases(shared: &Shared) -> Result<Vec<Lease>, BrokerError> {
+    let up = shared.link.up().await?;
+    let mut read = redis::pipe();
+    read.cmd("TIME").cmd("HGETALL").arg(shared.keys.nodes());
+    let (time, nodes): (Value, Value) = shared.checked(&up, read.query_async(&mut up.commands.clone()).await)?;
+    let now_ms = now_ms(time);
+    let leases = pairs(nodes).into_iter().filter_map(|(node, lease)| {
+        let lease = text(lease)?;
+        let (tag, ends) = lease.split_once(' ')?;
+        Some(Lease { node: node.parse().ok()?, tag: tag.to_owned(), ended: ends.parse::<u64>().ok()? <= now_ms })
+    });
+    Ok(leases.collect())
+}
+
+/// The tags of the nodes that live.
+pub(super) async fn live_tags(shared: &Shared) -> Result<Vec<String>, BrokerError> {
+    Ok(leases(shared).await?.into_iter().filter(|lease| !lease.ended).map(|lease| lease.tag).collect())
+}
+
+async fn bury(shared: &Shared) -> Result<(), BrokerError> {
+    for dead in leases(shared).await?.into_iter().filter(|lease| lease.ended && lease.tag != shared.tag) {
+        let up = shared.link.up().await?;
+        let mut guard = redis::cmd("SET");
+        guard.arg(shared.keys.burial(&dead.tag)).arg(&shared.tag).arg("NX").arg("EX").arg(BURIAL_S);
+        let guarded: Option<String> = shared.checked(&up, guard.query_async(&mut up.commands.clone()).await)?;
+        if guarded.is_none() {
+            continue;
+        }
+        tracing::warn!(node = dead.node, "a node's lease has ended; its members leave");
+        for partition in 0..shared.options.partitions {
+            put_away(shared, partition, &dead.tag, |_, _| true).await?;
+        }
+        let mut forget = redis::cmd("HDEL");
+        forget.arg(shared.keys.nodes()).arg(dead.node);
+        shared.checked(&up, forget.exec_async(&mut up.commands.clone()).await)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! Keeps the connections: makes them, subscribes everything again, hears what is published, and notices when nothing comes any more.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use peal_core::exchange::Delivery;
+use redis::Msg;
+use redis::aio::PubSubStream;
+
+use super::attachments::Heard;
+use super::frame::{Frame, parse, read_frame};
+use super::link::{Reports, Up, connect};
+use super::shared::Shared;
+use super::subscriptions::subscribe_on;
+use super::tasks::Tasks;
+
+const RETRY_FIRST: Duration = Duration::from_millis(20);
+const RETRY_MAX: Duration = Duration::from_secs(1);
+/// To subscribe everything again.
+const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(30);
+/// Publications handed over at once.
+const CHUNK: usize = 256;
+/// Own messages that may be missing before the connections count as dead.
+const ECHOES_MISSED_MAX: u64 = 2;
+
+/// Runs until the broker ends. `first` is the connection that was made to open it.
+pub(super) async fn run(shared: Arc<Shared>, first: (Up, PubSubStream), mut reports: Reports) {
+    let mut serial = first.0.serial;
+    let mut made = Some(first);
+    let mut pause = RETRY_FIRST;
+    loop {
+        let outcome = match made.take() {
+            Some(made) => Ok(made),
+            None => connect(&shared.options, serial + 1).await,
+        };
+        match outcome {
+            Ok((up, stream)) => {
+                serial = up.serial;
+                let why = serve(&shared, Arc::new(up), stream, &mut reports, &mut pause).await;
+                tracing::warn!(why, "the connections to Redis are made anew");
+                shared.link.set_down(&why);
+            }
+            Err(why) => {
+                tracing::debug!(why, "Redis cannot be used");
+                shared.link.set_down(&why);
+            }
+        }
+        tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
+        pause = (pause * 2).min(RETRY_MAX);
+    }
+}
+
+/// Uses one pair of connections for as long as they work. Answers why they do not any more.
+async fn serve(shared: &Arc<Shared>, up: Arc<Up>, stream: PubSubStream, reports: &mut Reports, pause: &mut Duration) -> String {
+    let serial = up.serial;
+    let _reader = Tasks::of(tokio::spawn(read(Arc::clone(shared), serial, stream)));
+    let names = shared.attachments.names();
+    let echo: Vec<Arc<str>> = vec![shared.keys.echo(&shared.tag).into()];
+    let everything = async {
+        subscribe_on(shared, &up, &echo).await?;
+        subscribe_on(shared, &up, &names).await
+    };
+    match tokio::time::timeout(SUBSCRIBE_WITHIN, everything).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return error.to_string(),
+        Err(_) => return "subscribing takes too long".into(),
+    }
+    shared.link.set_up(Arc::clone(&up));
+    // What was detached meanwhile was detached from connections that are gone.
+    shared.subscriptions.unsubscribe(names.into_iter().filter(|name| !shared.attachments.contains(name)).collect());
+    let _resume = Tasks::of(tokio::spawn(resume(Arc::clone(shared), serial)));
+    *pause = RETRY_FIRST;
+    let mut ticks = tokio::time::interval(shared.options.echo_every);
+    let mut sent = shared.echoed.load(Ordering::Relaxed);
+    loop {
+        // Both branches are cancellation-safe.
+        tokio::select! {
+            report = reports.recv() => match report {
+                Some((about, why)) if about == serial => return why,
+                Some(_) => {}
+                None => return "the broker has ended".into(),
+            },
+            _ = ticks.tick() => {
+                if sent.saturating_sub(shared.echoed.load(Ordering::Relaxed)) >= ECHOES_MISSED_MAX {
+                    return "what this node publishes does not come back to it".into();
+                }
+                sent += 1;
+                tokio::spawn(send_echo(Arc::clone(shared), Arc::clone(&up), sent));
+            }
+        }
+    }
+}
+
+async fn send_echo(shared: Arc<Shared>, up: Arc<Up>, number: u64) {
+    let mut publish = redis::cmd("PUBLISH");
+    publish.arg(shared.keys.echo(&shared.tag)).arg(number);
+    if let Err(error) = publish.exec_async(&mut up.commands.clone()).await {
+        shared.link.judge(up.serial, &error);
+    }
+}
+
+/// Learns whose generation it is, then has every head checked: something may have been published while nobody here listened.
+async fn resume(shared: Arc<Shared>, serial: u64) {
+    for partition in 0..shared.options.partitions {
+        if let Err(error) = shared.touch(partition).await {
+            tracing::warn!(%error, partition, "the generation of a partition cannot be read");
+        }
+    }
+    if serial > 1 {
+        shared.inbox.interrupted(Vec::new());
+    }
+}
+
+async fn read(shared: Arc<Shared>, serial: u64, stream: PubSubStream) {
+    let echo = shared.keys.echo(&shared.tag);
+    let mut chunks = stream.ready_chunks(CHUNK);
+    while let Some(messages) = chunks.next().await {
+        let deliveries: Vec<Delivery> = messages.iter().filter_map(|message| hear(&shared, &echo, message)).collect();
+        if !deliveries.is_empty() {
+            shared.inbox.deliver(deliveries);
+        }
+    }
+    shared.link.broken(serial, "the connection for subscriptions has ended");
+}
+
+fn hear(shared: &Shared, echo: &str, message: &Msg) -> Option<Delivery> {
+    let (name, payload) = (message.get_channel_name(), message.get_payload_bytes());
+    if name == echo {
+        if let Some(number) = parse(payload) {
+            shared.echoed.fetch_max(number, Ordering::Relaxed);
+        }
+        return None;
+    }
+    let Some(frame) = read_frame(payload) else {
+        tracing::warn!(bytes = payload.len(), "something that is no frame was published");
+        return None;
+    };
+    match frame {
+        Frame::Publication(publication) => match shared.attachments.hear(name, publication) {
+            Heard::Deliver { topic, publication, generation } => {
+                if let Some(generation) = generation {
+                    shared.heard_generation(shared.keys.partition(&topic), generation);
+                }
+                Some(Delivery { topic, publication: Arc::new(publication) })
+            }
+            Heard::Late(topic) => {
+                let partition = shared.keys.partition(&topic);
+                // As if the generation were new: what was heard is written down once more, with this.
+                let _ = shared.generations.send((partition, shared.partitions[usize::from(partition)].generation()));
+                None
+            }
+            Heard::Nobody => None,
+        },
+        Frame::Loss => {
+            let topic = shared.attachments.topic(name)?;
+            shared.inbox.interrupted(vec![topic]);
+            None
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The Redis broker against real servers. `suite` is the contract of every broker; the files below are the days on which something breaks.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use peal_broker::{RedisBroker, RedisOptions};
+use peal_testkit::redis::RedisServer;
+
+use crate::support::*;
+
+/// Topics are fresh, so the contract's tests share one.
+static SERVER: LazyLock<RedisServer> = LazyLock::new(RedisServer::start);
+
+async fn start(inbox: Arc<Received>) -> RedisBroker {
+    open(&SERVER, inbox).await
+}
+
+crate::contract::suite!(start);
+
+/// With times that suit tests.
+pub(crate) fn options(server: &RedisServer) -> RedisOptions {
+    let mut options = RedisOptions::new(&server.url()).expect("a URL");
+    options.lease = Duration::from_millis(900);
+    options.echo_every = Duration::from_millis(300);
+    options
+}
+
+pub(crate) async fn open(server: &RedisServer, inbox: Arc<Received>) -> RedisBroker {
+    RedisBroker::open(options(server)).await.expect("a fresh server can be used").broker(inbox)
+}
