@@ -11,10 +11,11 @@ import {
   type Tab,
 } from './support/browser'
 import { run } from './support/run'
-import { copySnippet, latencyOf, live, signUp } from './support/walk'
+import { appIdOf, copySnippet, dialog, goTo, latencyOf, live, signUp } from './support/walk'
 
 const dashboardUrl = inject('dashboardUrl')
 let browser: Browser
+let appId: string
 let signedIn: Awaited<ReturnType<ReturnType<Page['context']>['storageState']>>
 
 beforeAll(async () => {
@@ -22,6 +23,8 @@ beforeAll(async () => {
   const { page, close } = await openTab(browser)
   await signUp(page, dashboardUrl)
   signedIn = await page.context().storageState()
+  await goTo(page, 'Keys')
+  appId = appIdOf(page)
   await close()
 })
 afterAll(() => browser.close())
@@ -73,28 +76,102 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
       await tab.close()
     })
 
-    it('keys and menus', async () => {
+    it('frame, palette and menus', async () => {
       const tab = await openSignedIn({ colorScheme, viewport })
       const { page } = tab
-      await page.goto(`${dashboardUrl}/welcome`)
-      await live(page)
+      await page.goto(`${dashboardUrl}/apps`)
+      await page.getByRole('link', { name: 'My first app' }).last().waitFor()
+      await check(page, 'apps')
+      await page.getByRole('button', { name: 'Create app' }).click()
+      await dialog(page, 'Create app').waitFor()
+      await check(page, 'create-app')
+      await page.keyboard.press('Escape')
       if (width === 360) await page.getByRole('button', { name: 'Open navigation' }).click()
       await page.getByRole('button', { name: 'account menu' }).click()
       await page.getByRole('menuitem', { name: 'Sign out' }).waitFor()
       await check(page, 'account-menu')
       await page.keyboard.press('Escape')
       await page.getByRole('button', { name: 'app menu' }).click()
-      await page.getByRole('menuitem', { name: 'Rename app' }).click()
-      await check(page, 'rename-app')
+      await page.getByRole('menuitem', { name: 'Create app' }).waitFor()
+      await check(page, 'app-menu')
       await page.keyboard.press('Escape')
-      await page.getByRole('navigation', { name: 'App' }).getByRole('link', { name: 'Keys' }).click()
-      await page.getByRole('heading', { name: 'Keys' }).waitFor()
+      if (width === 360) await page.keyboard.press('Escape')
+      await page.keyboard.press('Control+k')
+      await page.getByRole('combobox').fill('key')
+      await check(page, 'palette')
+      await page.keyboard.press('Escape')
+      await page.keyboard.type('?')
+      await dialog(page, 'Keyboard shortcuts').waitFor()
+      await check(page, 'shortcuts')
+      expectNoErrors(tab)
+      await tab.close()
+    })
+
+    it('keys', async () => {
+      const tab = await openSignedIn({ colorScheme, viewport })
+      const { page } = tab
+      await page.goto(`${dashboardUrl}/apps/${appId}/keys`)
       await page
         .getByRole('button', { name: /^Reveal secret of/ })
         .first()
         .click()
       await page.getByRole('button', { name: 'Copy .env lines' }).waitFor()
       await check(page, 'keys')
+      await page.getByRole('button', { name: 'Create key' }).click()
+      const drawer = dialog(page, 'Create key')
+      await drawer.getByRole('radio', { name: 'Custom' }).check()
+      await drawer.getByRole('button', { name: 'Add a row' }).click()
+      await drawer.getByLabel('Channel', { exact: true }).fill('private-chat.42')
+      await drawer.getByRole('button', { name: 'Create key' }).click()
+      await drawer.getByText('Yes, by row 1').waitFor()
+      await check(page, 'create-key')
+      await page.keyboard.press('Escape')
+      for (const action of ['Rotate key', 'Revoke key', 'Test what it may do']) {
+        await page.getByRole('button', { name: 'More for First key' }).click()
+        await page.getByRole('menuitem', { name: action }).click()
+        await page.getByRole('dialog').waitFor()
+        await check(page, action.toLowerCase().replaceAll(' ', '-'))
+        await page.keyboard.press('Escape')
+      }
+      expectNoErrors(tab)
+      await tab.close()
+    })
+
+    it('rules and limits', async () => {
+      const tab = await openSignedIn({ colorScheme, viewport })
+      const { page } = tab
+      await page.goto(`${dashboardUrl}/apps/${appId}/rules`)
+      await page.getByRole('button', { name: 'Add rule' }).click()
+      await dialog(page, 'Add rule').getByLabel('Channel pattern').fill('chat.*')
+      await dialog(page, 'Add rule').getByRole('switch', { name: 'Client events' }).click()
+      await check(page, 'rule-editor')
+      await page.getByRole('button', { name: 'Add to the list' }).click()
+      await page.getByLabel('Which rule decides about').fill('private-chat.42')
+      await page.locator('[data-winner]').waitFor()
+      await check(page, 'rules')
+      await page.getByRole('button', { name: 'Discard' }).click()
+      await page.goto(`${dashboardUrl}/apps/${appId}/limits`)
+      await page.getByRole('row').nth(1).waitFor()
+      await check(page, 'limits')
+      expectNoErrors(tab)
+      await tab.close()
+    })
+
+    it('settings and the audit log', async () => {
+      const tab = await openSignedIn({ colorScheme, viewport })
+      const { page } = tab
+      await page.goto(`${dashboardUrl}/apps/${appId}/settings`)
+      await page.getByRole('button', { name: 'Pause app…' }).click()
+      await dialog(page, 'Pause My first app?').waitFor()
+      await check(page, 'pause-app')
+      await page.keyboard.press('Escape')
+      await check(page, 'app-settings')
+      await page.goto(`${dashboardUrl}/settings`)
+      await page.getByText('this device').waitFor()
+      await check(page, 'settings')
+      await page.goto(`${dashboardUrl}/audit`)
+      await page.getByRole('button', { name: 'Details of created the account' }).click()
+      await check(page, 'audit-log')
       expectNoErrors(tab)
       await tab.close()
     })

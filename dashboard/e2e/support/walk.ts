@@ -18,6 +18,23 @@ export async function signUp(page: Page, dashboardUrl: string, email = newEmail(
   return email
 }
 
+/** Through the sidebar to a page of this name. */
+export async function goTo(page: Page, name: string): Promise<void> {
+  await page.getByRole('link', { name, exact: true }).first().click()
+  await page.getByRole('heading', { name, exact: true, level: 1 }).waitFor()
+}
+
+export function dialog(page: Page, name: string): Locator {
+  return page.getByRole('dialog', { name })
+}
+
+/** The app of the address. */
+export function appIdOf(page: Page): string {
+  const id = /\/apps\/(\d+)/.exec(page.url())?.[1]
+  if (!id) throw new Error(`no app in ${page.url()}`)
+  return id
+}
+
 /** Waits until the welcome page says that messages can arrive. */
 export async function live(page: Page): Promise<void> {
   await page.getByRole('heading', { name: 'Your channel hello is live' }).waitFor()

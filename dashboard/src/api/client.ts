@@ -3,7 +3,7 @@ import createClient from 'openapi-fetch'
 import { problemOf, unreachable, unreadable } from './problem'
 import { reportReachable } from './reachability'
 import type { paths } from './schema.gen'
-import type { AppPatch, Capabilities, Environment, Rules } from './types'
+import type { AppPatch, Capabilities, Environment, Rules, Usage } from './types'
 
 const http = createClient<paths>({
   baseUrl: window.location.origin,
@@ -50,7 +50,9 @@ export const api = {
   limits: (app: string) => answer(http.GET('/api/v1/apps/{app}/limits', ofApp(app))),
   consoleToken: (app: string) => answer(http.POST('/api/v1/apps/{app}/console-token', { ...ofApp(app), body: {} })),
 
-  keys: (app: string) => answer(http.GET('/api/v1/apps/{app}/keys', ofApp(app))),
+  keys: (app: string) =>
+    // An app has at most this many.
+    answer(http.GET('/api/v1/apps/{app}/keys', { params: { path: { app }, query: { limit: 100 } } })),
   createKey: (app: string, body: NewKey, once: string) =>
     answer(http.POST('/api/v1/apps/{app}/keys', { ...ofApp(app), body, headers: idempotent(once) })),
   revokeKey: (app: string, key: string) => answer(http.DELETE('/api/v1/apps/{app}/keys/{key}', ofKey(app, key))),
@@ -67,8 +69,17 @@ export const api = {
   testKey: (app: string, key: string, operation: string, channel: string) =>
     answer(http.POST('/api/v1/apps/{app}/keys/{key}/test', { ...ofKey(app, key), body: { operation, channel } })),
 
-  usage: (app: string, query: UsageQuestion) =>
-    answer(http.GET('/api/v1/apps/{app}/usage', { params: { path: { app }, query } })),
+  // The address answers in two types; which one follows from what is accepted.
+  usage: (app: string, query: UsageQuestion): Promise<Usage> =>
+    answer(http.GET('/api/v1/apps/{app}/usage', { params: { path: { app }, query } })) as Promise<Usage>,
+  usageCsv: (app: string, query: UsageQuestion): Promise<string> =>
+    answer(
+      http.GET('/api/v1/apps/{app}/usage', {
+        params: { path: { app }, query },
+        headers: { accept: 'text/csv' },
+        parseAs: 'text',
+      }),
+    ),
 
   rules: (app: string) => answer(http.GET('/api/v1/apps/{app}/rules', ofApp(app))),
   saveRules: (app: string, body: Rules) => answer(http.PUT('/api/v1/apps/{app}/rules', { ...ofApp(app), body })),

@@ -11,10 +11,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All apps of the org, oldest first. */
+        /** The apps of the org, oldest first. */
         get: operations["app_list"];
         put?: never;
-        post: operations["post_/api/v1/apps"];
+        /**
+         * Make an app with a first key. A development app lets anonymous clients read public channels and allows client events; a production
+         *     app does neither until a rule says so.
+         */
+        post: operations["app_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -32,10 +36,12 @@ export interface paths {
         get: operations["app_get"];
         put?: never;
         post?: never;
-        delete: operations["delete_/api/v1/apps/{app}"];
+        /** Delete an app: its connections close within two seconds and its keys stop working. Needs sudo mode. */
+        delete: operations["app_delete"];
         options?: never;
         head?: never;
-        patch: operations["patch_/api/v1/apps/{app}"];
+        /** Rename or pause an app, choose its features, tighten its limits. */
+        patch: operations["app_update"];
         trace?: never;
     };
     "/api/v1/apps/{app}/console-token": {
@@ -62,14 +68,33 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The app's keys, without their secrets. */
+        /** The app's keys, oldest first, without their secrets. */
         get: operations["key_list"];
         put?: never;
-        post: operations["post_/api/v1/apps/{app}/keys"];
+        /** Make a key. Its secret is in the answer. */
+        post: operations["key_create"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/keys/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a key for good. What it opened closes within two seconds. Needs sudo mode. */
+        delete: operations["key_revoke"];
+        options?: never;
+        head?: never;
+        /** Change a key's name, capabilities or allowed origins. */
+        patch: operations["key_update"];
         trace?: never;
     };
     "/api/v1/apps/{app}/keys/{key}/reveal": {
@@ -83,6 +108,129 @@ export interface paths {
         put?: never;
         /** Show a key's secret. Needs sudo mode, and is written to the audit log. */
         post: operations["key_reveal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/keys/{key}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put a new key in the place of one, which stays good for the overlap. Needs sudo mode. */
+        post: operations["key_rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/keys/{key}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whether a key may do something on a channel, and by which of its patterns. */
+        post: operations["key_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The app's limits. */
+        get: operations["limits_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The app's rules, in order, and the default. */
+        get: operations["rules_get"];
+        /** Replace the rules whose version is handed back. */
+        put: operations["rules_replace"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/rules/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Which rule decides about a channel, and what it says. Tries the saved rules, or those that are given. */
+        post: operations["rules_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One metric over time and all metrics in total, with the rule that made each number. Messages show within 10 seconds of the traffic,
+         *     connections within 20. With `Accept: text/csv` the series alone, as CSV.
+         */
+        get: operations["usage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every change in the org, newest first. */
+        get: operations["audit_list"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -140,6 +288,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/org": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Rename the org. */
+        patch: operations["org_update"];
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -157,6 +322,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change the password. Every session ends but this one, whose cookie is replaced. */
+        patch: operations["password_change"];
+        trace?: never;
+    };
     "/api/v1/session/sudo": {
         parameters: {
             query?: never;
@@ -168,6 +350,58 @@ export interface paths {
         put?: never;
         /** Give the password again, to do dangerous things for the next 15 minutes. */
         post: operations["session_sudo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The browsers that are signed in, last used first. */
+        get: operations["device_list"];
+        put?: never;
+        post?: never;
+        /** Sign every browser out but this one. */
+        delete: operations["device_end_others"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Sign one browser out. */
+        delete: operations["device_end"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/docs/{page}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of the documentation, as Markdown. */
+        get: operations["docs_page"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -208,222 +442,61 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/apps/{app}/keys/{key}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["delete_/api/v1/apps/{app}/keys/{key}"];
-        options?: never;
-        head?: never;
-        patch: operations["patch_/api/v1/apps/{app}/keys/{key}"];
-        trace?: never;
-    };
-    "/api/v1/apps/{app}/keys/{key}/rotate": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["post_/api/v1/apps/{app}/keys/{key}/rotate"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/apps/{app}/keys/{key}/test": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["post_/api/v1/apps/{app}/keys/{key}/test"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/apps/{app}/rules": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_/api/v1/apps/{app}/rules"];
-        put: operations["put_/api/v1/apps/{app}/rules"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/apps/{app}/rules/test": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["post_/api/v1/apps/{app}/rules/test"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/apps/{app}/limits": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_/api/v1/apps/{app}/limits"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/session/password": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch: operations["patch_/api/v1/session/password"];
-        trace?: never;
-    };
-    "/api/v1/sessions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_/api/v1/sessions"];
-        put?: never;
-        post?: never;
-        delete: operations["delete_/api/v1/sessions"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/sessions/{session}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["delete_/api/v1/sessions/{session}"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/org": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch: operations["patch_/api/v1/org"];
-        trace?: never;
-    };
-    "/api/v1/audit": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_/api/v1/audit"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/apps/{app}/usage": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_/api/v1/apps/{app}/usage"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         App: {
-            id: string;
-            name: string;
-            environment: components["schemas"]["Environment"];
-            paused: boolean;
-            features: components["schemas"]["Features"];
             /** Format: date-time */
             created_at: string;
+            environment: components["schemas"]["Environment"];
+            features: components["schemas"]["Features"];
+            /** @description Decimal digits, as text. */
+            id: string;
+            name: string;
+            /** @description Nothing connects and nothing is published. */
+            paused: boolean;
         };
+        /** @description What is left out stays as it is. */
         AppPatch: {
-            name?: string;
-            paused?: boolean;
-            features?: {
-                subscription_count?: boolean;
-                watchlist?: boolean;
-                authorized_connections?: boolean;
-            };
+            features?: components["schemas"]["FeaturesPatch"] | null;
+            /** @description Limits lower than the plan's, by name; null takes the plan's again. */
             limits?: {
                 [key: string]: number | null;
-            };
+            } | null;
+            /** @description 1 to 80 characters. */
+            name?: string | null;
+            /** @description Within two seconds connections close and publishes are refused. */
+            paused?: boolean | null;
+        };
+        /** @description Who did something. */
+        AuditActor: {
+            /** @description Of a user who still has an account. */
+            email: string | null;
+            id: string;
+            /** @description `user`, `key`, `operator` or `system`. */
+            type: string;
+        };
+        /** @description One change, as it was written in the transaction of the change. */
+        AuditEvent: {
+            /** @description What was done, such as `key.revoke`. */
+            action: string;
+            actor: components["schemas"]["AuditActor"];
+            /** @description What changed, as it became. */
+            after: Record<string, never> | null;
+            /** Format: date-time */
+            at: string;
+            /** @description What changed, as it was. */
+            before: Record<string, never> | null;
+            /**
+             * Format: int64
+             * @description Counts within the org, without gaps.
+             */
+            id: number;
+            ip: string | null;
+            request_id: string | null;
+            /** @description To what, as `kind:id`. */
+            target: string;
         };
         /** @description A client token for the dashboard's own connection to the edge. */
         ConsoleToken: {
@@ -432,32 +505,171 @@ export interface components {
             expires_at: string;
             token: string;
         };
+        CreatedApp: {
+            app: components["schemas"]["App"];
+            /** @description May do everything; its secret is revealed on demand. */
+            key: components["schemas"]["Key"];
+        };
+        CreatedKey: {
+            key: components["schemas"]["Key"];
+            secret: string;
+        };
         /** @description An e-mail address and a password. */
         Credentials: {
             email: string;
             password: string;
         };
+        /** @description A browser that is signed in. */
+        Device: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description The one that asks. */
+            current: boolean;
+            id: string;
+            ip: string | null;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            last_seen_at: string;
+            user_agent: string;
+        };
+        Ended: {
+            /**
+             * Format: int64
+             * @description How many sessions there were.
+             */
+            ended: number;
+        };
         /** @enum {string} */
         Environment: "development" | "production";
+        /** @description Optional features of the Pusher protocol. */
+        Features: {
+            /** @description Close connections that neither sign in nor subscribe to a private or presence channel. */
+            authorized_connections: boolean;
+            subscription_count: boolean;
+            watchlist: boolean;
+        };
+        FeaturesPatch: {
+            /** @default null */
+            authorized_connections: boolean | null;
+            /** @default null */
+            subscription_count: boolean | null;
+            /** @default null */
+            watchlist: boolean | null;
+        };
         Health: {
             status: string;
         };
+        /** @description How much of a channel is kept. */
+        History: {
+            /**
+             * Format: int32
+             * @description Messages. At least 100 are kept, whatever is asked for.
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description Milliseconds. Messages are kept for at least 2 minutes.
+             */
+            ttl_ms: number;
+        };
+        /** @description A key without its secret. */
         Key: {
-            id: string;
-            name: string;
+            /** @description Origins that browsers may connect from; empty allows all. */
+            allowed_origins: string[];
             /** @description Channel pattern → operations. */
             capabilities: {
                 [key: string]: string[];
             };
-            allowed_origins: string[];
-            created_by: string | null;
             /** Format: date-time */
             created_at: string;
-            /** Format: date-time */
-            last_used_at: string | null;
-            /** Format: date-time */
+            /** @description The e-mail address of who made it. */
+            created_by: string | null;
+            /**
+             * Format: date-time
+             * @description The key is dead from then on.
+             */
             expires_at: string | null;
+            id: string;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            last_used_at: string | null;
+            name: string;
+            /** @description The key that a rotation put in its place. */
             replaced_by: string | null;
+        };
+        /** @description What is left out stays as it is. */
+        KeyPatch: {
+            allowed_origins?: string[] | null;
+            capabilities?: {
+                [key: string]: string[];
+            } | null;
+            /** @description 1 to 80 characters. */
+            name?: string | null;
+        };
+        /**
+         * @description What keys are commonly for.
+         * @enum {string}
+         */
+        KeyPreset: "full" | "publish" | "subscribe" | "custom";
+        KeyTest: {
+            channel: string;
+            /** @description `subscribe`, `publish`, `presence`, `history`, `inspect` or `admin`. */
+            operation: string;
+        };
+        KeyTestResult: {
+            allowed: boolean;
+            /** @description The pattern of the capabilities that allows it. */
+            by: string | null;
+            /** @description A sentence. */
+            reason: string;
+        };
+        Limit: {
+            /** @description The name of the refusal, where there is one. */
+            error: string | null;
+            help_url: string;
+            name: string;
+            /**
+             * Format: int64
+             * @description What the plan gives; null for no limit.
+             */
+            plan_value: number | null;
+            /** @description The app has set a limit of its own. */
+            tightened: boolean;
+            title: string;
+            /** @description `connections`, `messages/s`, `bytes`, `channels`, `members` or `ms`. */
+            unit: string;
+            /**
+             * Format: int64
+             * @description What holds; null for no limit.
+             */
+            value: number | null;
+            /** @description What happens when it is reached, in a sentence or two. */
+            when_reached: string;
+        };
+        Limits: {
+            items: components["schemas"]["Limit"][];
+            plan: components["schemas"]["Plan"];
+        };
+        NewApp: {
+            environment: components["schemas"]["Environment"];
+            /** @description 1 to 80 characters. */
+            name: string;
+        };
+        NewKey: {
+            allowed_origins?: string[];
+            /** @description With the preset `custom`, and only then: channel pattern → operations. */
+            capabilities?: {
+                [key: string]: string[];
+            } | null;
+            /** Format: date-time */
+            expires_at?: string | null;
+            /** @description 1 to 80 characters. */
+            name: string;
+            preset: components["schemas"]["KeyPreset"];
         };
         /** @description No fields: the request is an empty object. */
         Nothing: Record<string, never>;
@@ -465,13 +677,109 @@ export interface components {
             id: string;
             name: string;
         };
+        OrgPatch: {
+            /** @description 1 to 80 characters. */
+            name: string;
+        };
+        /** @description One page of a list. `next_cursor` is null on the last. */
         Page_App: {
-            items: components["schemas"]["App"][];
+            items: {
+                /** Format: date-time */
+                created_at: string;
+                environment: components["schemas"]["Environment"];
+                features: components["schemas"]["Features"];
+                /** @description Decimal digits, as text. */
+                id: string;
+                name: string;
+                /** @description Nothing connects and nothing is published. */
+                paused: boolean;
+            }[];
             next_cursor: string | null;
         };
-        Page_Key: {
-            items: components["schemas"]["Key"][];
+        /** @description One page of a list. `next_cursor` is null on the last. */
+        Page_AuditEvent: {
+            items: {
+                /** @description What was done, such as `key.revoke`. */
+                action: string;
+                actor: components["schemas"]["AuditActor"];
+                /** @description What changed, as it became. */
+                after: Record<string, never> | null;
+                /** Format: date-time */
+                at: string;
+                /** @description What changed, as it was. */
+                before: Record<string, never> | null;
+                /**
+                 * Format: int64
+                 * @description Counts within the org, without gaps.
+                 */
+                id: number;
+                ip: string | null;
+                request_id: string | null;
+                /** @description To what, as `kind:id`. */
+                target: string;
+            }[];
             next_cursor: string | null;
+        };
+        /** @description One page of a list. `next_cursor` is null on the last. */
+        Page_Device: {
+            items: {
+                /** Format: date-time */
+                created_at: string;
+                /** @description The one that asks. */
+                current: boolean;
+                id: string;
+                ip: string | null;
+                /**
+                 * Format: date-time
+                 * @description To the minute.
+                 */
+                last_seen_at: string;
+                user_agent: string;
+            }[];
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. `next_cursor` is null on the last. */
+        Page_Key: {
+            items: {
+                /** @description Origins that browsers may connect from; empty allows all. */
+                allowed_origins: string[];
+                /** @description Channel pattern → operations. */
+                capabilities: {
+                    [key: string]: string[];
+                };
+                /** Format: date-time */
+                created_at: string;
+                /** @description The e-mail address of who made it. */
+                created_by: string | null;
+                /**
+                 * Format: date-time
+                 * @description The key is dead from then on.
+                 */
+                expires_at: string | null;
+                id: string;
+                /**
+                 * Format: date-time
+                 * @description To the minute.
+                 */
+                last_used_at: string | null;
+                name: string;
+                /** @description The key that a rotation put in its place. */
+                replaced_by: string | null;
+            }[];
+            next_cursor: string | null;
+        };
+        PasswordChange: {
+            current: string;
+            new: string;
+        };
+        Plan: {
+            id: string;
+            /**
+             * Format: int64
+             * @description Messages of a month that the price covers; null for no quota.
+             */
+            messages_per_month: number | null;
+            title: string;
         };
         /** @description An error, as RFC 9457 has it. */
         Problem: {
@@ -517,6 +825,81 @@ export interface components {
             id: string;
             secret: string;
         };
+        /** @enum {string} */
+        Role: "owner" | "admin" | "developer" | "billing" | "viewer";
+        RotateKey: {
+            /**
+             * Format: int64
+             * @description How many seconds both keys are good: 0, 3600, 86400 or 604800.
+             */
+            overlap_s: number;
+        };
+        RotatedKey: {
+            key: components["schemas"]["Key"];
+            /** @description The key that was replaced, with when it ends. */
+            old: components["schemas"]["Key"];
+            secret: string;
+        };
+        Rule: {
+            /** @description A channel pattern; `*` stands for any run of characters. */
+            pattern: string;
+            settings: components["schemas"]["RuleSettings"];
+        };
+        /** @description What holds for the channels that a rule matches. What is left out has its default. */
+        RuleSettings: {
+            /**
+             * @description A client with only the public key id may subscribe to public channels.
+             * @default false
+             */
+            anonymous: boolean;
+            /**
+             * @description Clients may send client events on private and presence channels.
+             * @default false
+             */
+            client_events: boolean;
+            /**
+             * @default {
+             *       "count": 100,
+             *       "ttl_ms": 120000
+             *     }
+             */
+            history: components["schemas"]["History"];
+            /**
+             * Format: int32
+             * @description Lower than the app's limit, or null.
+             * @default null
+             */
+            message_bytes: number | null;
+            /**
+             * Format: int32
+             * @description Milliseconds before a lost connection leaves presence; null for the protocol's own.
+             * @default null
+             */
+            presence_grace_ms: number | null;
+        };
+        RuleTest: {
+            channel: string;
+            default?: components["schemas"]["RuleSettings"] | null;
+            /** @description Tried in place of the saved list. */
+            ordered?: components["schemas"]["Rule"][] | null;
+        };
+        RuleTestResult: {
+            rule: components["schemas"]["WinningRule"] | null;
+            /** @description As they take effect. */
+            settings: components["schemas"]["RuleSettings"];
+            /** @description A sentence. */
+            why: string;
+        };
+        /** @description The whole list: the first pattern that matches a channel decides, and the default stands last. */
+        Rules: {
+            default: components["schemas"]["RuleSettings"];
+            ordered: components["schemas"]["Rule"][];
+            /**
+             * Format: int64
+             * @description Counts replacements. Hand back the one that was read.
+             */
+            version: number;
+        };
         /** @description Who is signed in, and what the dashboard needs to begin. */
         Session: {
             apps: components["schemas"]["App"][];
@@ -525,13 +908,14 @@ export interface components {
             /** @description Where the data plane is. */
             edge_url: string;
             org: components["schemas"]["Org"];
+            /** @description What the user may do in the org. */
+            role: components["schemas"]["Role"];
             /**
              * Format: date-time
              * @description Until when dangerous actions need no password.
              */
             sudo_until: string | null;
             user: components["schemas"]["User"];
-            role: components["schemas"]["Role"];
         };
         SignedIn: {
             org: components["schemas"]["Org"];
@@ -547,119 +931,74 @@ export interface components {
             /** Format: date-time */
             sudo_until: string;
         };
+        Usage: {
+            /**
+             * Format: double
+             * @description Connections open on average from `from` to `to`, or to `complete_to` if that is earlier.
+             */
+            average: number;
+            /**
+             * Format: date-time
+             * @description Every node that is heard of has reported up to here; later numbers are still coming in.
+             */
+            complete_to: string;
+            /**
+             * Format: date-time
+             * @description As asked, widened to whole periods (UTC).
+             */
+            from: string;
+            /** @description Every period that has begun, also those in which nothing happened. */
+            items: components["schemas"]["UsageItem"][];
+            metric: string;
+            /**
+             * Format: int64
+             * @description The most connections that were open at once from `from` to `to`.
+             */
+            peak: number;
+            resolution: components["schemas"]["UsageResolution"];
+            /** @description How each metric is counted. */
+            rules: {
+                [key: string]: components["schemas"]["UsageRule"];
+            };
+            /** Format: date-time */
+            to: string;
+            /** @description Every metric from `from` to `to`. */
+            totals: {
+                [key: string]: number;
+            };
+        };
+        UsageItem: {
+            /**
+             * Format: double
+             * @description Of peak_connections: how many were open on average.
+             */
+            average?: number | null;
+            /**
+             * Format: date-time
+             * @description The beginning of the period.
+             */
+            ts: string;
+            /** Format: int64 */
+            value: number;
+        };
+        /** @enum {string} */
+        UsageResolution: "minute" | "hour" | "day" | "month";
+        UsageRule: {
+            /** @description Whether plans include and bills name it. */
+            billable: boolean;
+            /** @description The counting rule in a sentence or two. */
+            rule: string;
+            title: string;
+            unit: string;
+        };
         User: {
             email: string;
             id: string;
         };
-        Features: {
-            subscription_count: boolean;
-            watchlist: boolean;
-            authorized_connections: boolean;
-        };
-        CreatedKey: {
-            key: components["schemas"]["Key"];
-            secret: string;
-        };
-        RotatedKey: {
-            key: components["schemas"]["Key"];
-            secret: string;
-            old: components["schemas"]["Key"];
-        };
-        RuleSettings: {
-            history: {
-                count: number;
-                ttl_ms: number;
-            };
-            client_events: boolean;
-            anonymous: boolean;
-            presence_grace_ms: number | null;
-            message_bytes: number | null;
-        };
-        Rule: {
+        WinningRule: {
+            /** @description From 1. */
+            number: number;
             pattern: string;
-            settings: components["schemas"]["RuleSettings"];
-        };
-        Rules: {
-            version: number;
-            ordered: components["schemas"]["Rule"][];
-            default: components["schemas"]["RuleSettings"];
-        };
-        RuleVerdict: {
-            rule: {
-                number: number;
-                pattern: string;
-            } | null;
-            settings: components["schemas"]["RuleSettings"];
-            why: string;
-        };
-        Limit: {
-            name: string;
-            title: string;
-            unit: string;
-            value: number | null;
-            plan_value: number | null;
-            tightened: boolean;
-            when_reached: string;
-            error: string | null;
-            help_url: string;
-        };
-        Limits: {
-            plan: {
-                id: string;
-                title: string;
-                messages_per_month: number | null;
-            };
-            items: components["schemas"]["Limit"][];
-        };
-        SessionInfo: {
-            id: string;
-            current: boolean;
-            ip: string | null;
-            user_agent: string | null;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            last_seen_at: string;
-        };
-        AuditEvent: {
-            id: number;
-            /** Format: date-time */
-            at: string;
-            actor: {
-                type: string;
-                id: string | null;
-                email: string | null;
-            };
-            action: string;
-            target: string;
-            before: unknown;
-            after: unknown;
-            ip: string | null;
-            request_id: string | null;
-        };
-        /** @enum {string} */
-        Role: "owner" | "admin" | "developer" | "billing" | "viewer";
-        UsagePoint: {
-            /** Format: date-time */
-            ts: string;
-            value: number;
-        };
-        Usage: {
-            metric: string;
-            title: string;
-            unit: string;
-            rule: string;
-            resolution: string;
-            /** Format: date-time */
-            from: string;
-            /** Format: date-time */
-            to: string;
-            items: components["schemas"]["UsagePoint"][];
-            total: number | null;
-            peak: number | null;
-            average: number | null;
-            /** Format: date-time */
-            complete_to: string;
         };
     };
     responses: never;
@@ -672,7 +1011,12 @@ export type $defs = Record<string, never>;
 export interface operations {
     app_list: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                /** @description 1 to 100, else 50 */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -698,19 +1042,19 @@ export interface operations {
             };
         };
     };
-    "post_/api/v1/apps": {
+    app_create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Repeating the request within a day makes nothing and gives the same answer */
+                "idempotency-key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": {
-                    name: string;
-                    environment: components["schemas"]["Environment"];
-                };
+                "application/json": components["schemas"]["NewApp"];
             };
         };
         responses: {
@@ -719,13 +1063,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        app: components["schemas"]["App"];
-                        key: components["schemas"]["Key"];
-                    };
+                    "application/json": components["schemas"]["CreatedApp"];
                 };
             };
-            404: {
+            /** @description invalid_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description role_not_allowed, csrf_refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_many, idempotency_conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -766,23 +1126,35 @@ export interface operations {
             };
         };
     };
-    "delete_/api/v1/apps/{app}": {
+    app_delete: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /** @description App id */
                 app: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Deleted */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description sudo_required, role_not_allowed, csrf_refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -793,11 +1165,12 @@ export interface operations {
             };
         };
     };
-    "patch_/api/v1/apps/{app}": {
+    app_update: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /** @description App id */
                 app: string;
             };
             cookie?: never;
@@ -816,6 +1189,25 @@ export interface operations {
                     "application/json": components["schemas"]["App"];
                 };
             };
+            /** @description invalid_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description role_not_allowed, csrf_refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -872,7 +1264,12 @@ export interface operations {
     };
     key_list: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                /** @description 1 to 100, else 50 */
+                limit?: number;
+            };
             header?: never;
             path: {
                 /** @description App id */
@@ -901,29 +1298,22 @@ export interface operations {
             };
         };
     };
-    "post_/api/v1/apps/{app}/keys": {
+    key_create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Repeating the request within a day makes nothing and gives the same answer */
+                "idempotency-key"?: string | null;
+            };
             path: {
+                /** @description App id */
                 app: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": {
-                    name: string;
-                    /** @enum {string} */
-                    preset: "full" | "publish" | "subscribe" | "custom";
-                    /** @description Channel pattern → operations. */
-                    capabilities?: {
-                        [key: string]: string[];
-                    };
-                    allowed_origins?: string[];
-                    /** Format: date-time */
-                    expires_at?: string | null;
-                };
+                "application/json": components["schemas"]["NewKey"];
             };
         };
         responses: {
@@ -935,6 +1325,130 @@ export interface operations {
                     "application/json": components["schemas"]["CreatedKey"];
                 };
             };
+            /** @description invalid_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description role_not_allowed, csrf_refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_many, idempotency_conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    key_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description App id */
+                app: string;
+                /** @description Key id */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Revoked */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description sudo_required, role_not_allowed, csrf_refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    key_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description App id */
+                app: string;
+                /** @description Key id */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Key"];
+                };
+            };
+            /** @description invalid_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description role_not_allowed, csrf_refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -982,6 +1496,370 @@ export interface operations {
             };
             /** @description not_found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    key_rotate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request within a day makes nothing and gives the same answer */
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                /** @description App id */
+                app: string;
+                /** @description Key id */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateKey"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedKey"];
+                };
+            };
+            /** @description invalid_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description sudo_required, role_not_allowed, csrf_refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description key_replaced, too_many, idempotency_conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    key_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description App id */
+                app: string;
+                /** @description Key id */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyTest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyTestResult"];
+                };
+            };
+            /** @description channel_name_invalid, invalid_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    limits_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description App id */
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limits"];
+                };
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rules_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description App id */
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rules"];
+                };
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rules_replace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description App id */
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rules"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rules"];
+                };
+            };
+            /** @description invalid_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description role_not_allowed, csrf_refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version_conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rules_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description App id */
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleTest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleTestResult"];
+                };
+            };
+            /** @description channel_name_invalid, invalid_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    usage_get: {
+        parameters: {
+            query?: {
+                /** @description Which metric `items` has: messages_out unless given; any key of `rules` */
+                metric?: string;
+                /** @description RFC 3339; an hour before `to` unless given */
+                from?: string;
+                /** @description RFC 3339; now unless given */
+                to?: string;
+                /** @description What suits the length unless given; minutes go back 8 days */
+                resolution?: components["schemas"]["UsageResolution"];
+            };
+            header?: never;
+            path: {
+                /** @description App id */
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                    "text/csv": string;
+                };
+            };
+            /** @description invalid_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    audit_list: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                /** @description 1 to 100, else 50 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditEvent"];
+                };
+            };
+            /** @description role_not_allowed */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1124,6 +2002,47 @@ export interface operations {
             };
         };
     };
+    org_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrgPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Org"];
+                };
+            };
+            /** @description invalid_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description role_not_allowed, csrf_refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     session_get: {
         parameters: {
             query?: never;
@@ -1143,6 +2062,55 @@ export interface operations {
             };
             /** @description sign_in_required */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    password_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description Changed; the session cookie is replaced */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description weak_password */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description bad_credentials, sign_in_required */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1193,6 +2161,123 @@ export interface operations {
             };
         };
     };
+    device_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Device"];
+                };
+            };
+            /** @description sign_in_required */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    device_end_others: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ended"];
+                };
+            };
+            /** @description sign_in_required */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    device_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a session */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signed out */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    docs_page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Such as errors.md */
+                page: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     healthz: {
         parameters: {
             query?: never;
@@ -1231,498 +2316,6 @@ export interface operations {
             };
             /** @description unavailable */
             503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "delete_/api/v1/apps/{app}/keys/{key}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                app: string;
-                key: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "patch_/api/v1/apps/{app}/keys/{key}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                app: string;
-                key: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    name?: string;
-                    /** @description Channel pattern → operations. */
-                    capabilities?: {
-                        [key: string]: string[];
-                    };
-                    allowed_origins?: string[];
-                };
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Key"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "post_/api/v1/apps/{app}/keys/{key}/rotate": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                app: string;
-                key: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    overlap_s: number;
-                };
-            };
-        };
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RotatedKey"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "post_/api/v1/apps/{app}/keys/{key}/test": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                app: string;
-                key: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    operation: string;
-                    channel: string;
-                };
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        allowed: boolean;
-                        by: string | null;
-                        reason: string;
-                    };
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get_/api/v1/apps/{app}/rules": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                app: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Rules"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "put_/api/v1/apps/{app}/rules": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                app: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Rules"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Rules"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "post_/api/v1/apps/{app}/rules/test": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                app: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    channel: string;
-                    ordered?: components["schemas"]["Rule"][];
-                    default?: components["schemas"]["RuleSettings"];
-                };
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RuleVerdict"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get_/api/v1/apps/{app}/limits": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                app: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Limits"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "patch_/api/v1/session/password": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    current: string;
-                    new: string;
-                };
-            };
-        };
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get_/api/v1/sessions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["SessionInfo"][];
-                        next_cursor: string | null;
-                    };
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "delete_/api/v1/sessions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        ended: number;
-                    };
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "delete_/api/v1/sessions/{session}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                session: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "patch_/api/v1/org": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    name: string;
-                };
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Org"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get_/api/v1/audit": {
-        parameters: {
-            query?: {
-                cursor?: string;
-                limit?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["AuditEvent"][];
-                        next_cursor: string | null;
-                    };
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get_/api/v1/apps/{app}/usage": {
-        parameters: {
-            query?: {
-                metric?: string;
-                from?: string;
-                to?: string;
-                resolution?: string;
-            };
-            header?: never;
-            path: {
-                app: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Usage"];
-                };
-            };
-            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -42,6 +42,7 @@ export function Drawer({ open, onOpenChange, title, children, holdsInput, return
         <Radix.Content
           aria-describedby={undefined}
           onCloseAutoFocus={(event) => giveBack(event, returnFocus)}
+          onOpenAutoFocus={focusFirstField}
           onPointerDownOutside={(event) => holdsInput && event.preventDefault()}
           className="fixed inset-y-0 right-0 z-30 flex w-full max-w-[560px] animate-slide-in-right flex-col border-line bg-surface focus:outline-none sm:border-l"
         >
@@ -65,6 +66,14 @@ export function DrawerBody({ children }: { children: ReactNode }) {
 
 export function DrawerActions({ children }: { children: ReactNode }) {
   return <div className="flex shrink-0 justify-end gap-2 border-t border-line px-4 py-3">{children}</div>
+}
+
+/** Rather than the close button, which comes first. */
+function focusFirstField(event: Event): void {
+  const field = event.target instanceof Element && event.target.querySelector<HTMLElement>('input, select, textarea')
+  if (!field) return
+  event.preventDefault()
+  field.focus()
 }
 
 function giveBack(event: Event, target: (() => HTMLElement | null) | undefined): void {

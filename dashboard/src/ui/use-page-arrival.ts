@@ -14,7 +14,8 @@ export function usePageArrival(): void {
     previous.current = path
     if (!moved) return
     const main = document.querySelector('main')
-    if (main && !main.contains(document.activeElement)) main.focus({ preventScroll: true })
+    const placed = document.activeElement?.closest('main, [role=dialog]')
+    if (main && !placed) main.focus({ preventScroll: true })
     announce(document.title)
   }, [path])
 }

@@ -23,6 +23,9 @@ pub(super) fn check(_: &Context) -> Outcome {
     if chromium().is_none() {
         packages.push("chromium");
     }
+    if !python_with_venv() {
+        packages.push("python3-venv");
+    }
     if !run("redis-server", &["--version"]) {
         packages.push("redis-server");
     }
@@ -43,6 +46,11 @@ pub(super) fn chromium() -> Option<PathBuf> {
     }
     let folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
     CHROMIUM_NAMES.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name))).find(|path| path.is_file())
+}
+
+/// For the Python snippet of the dashboard. Debian has Python without these two modules.
+fn python_with_venv() -> bool {
+    run("python3", &["-c", "import ensurepip, venv"])
 }
 
 fn cargo_component(subcommand: &str, component: &str) -> Option<String> {

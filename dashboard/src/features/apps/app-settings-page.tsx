@@ -82,6 +82,9 @@ function General({ app }: { app: App }) {
   )
 }
 
+/** What is null stays as it is. */
+const UNCHANGED = { subscription_count: null, watchlist: null, authorized_connections: null }
+
 const FEATURES: readonly { name: keyof Features; label: string; hint: string }[] = [
   {
     name: 'subscription_count',
@@ -113,7 +116,7 @@ function FeaturesPanel({ app }: { app: App }) {
             checked={app.features[feature.name]}
             onChange={(event) =>
               change.mutate({
-                patch: { features: { [feature.name]: event.target.checked } },
+                patch: { features: { ...UNCHANGED, [feature.name]: event.target.checked } },
                 said: `${feature.label} ${event.target.checked ? 'on' : 'off'}`,
               })
             }

@@ -18,7 +18,10 @@ function server(more: Answers = {}) {
         ...app,
         ...(name && { name }),
         ...(typeof paused === 'boolean' && { paused }),
-        features: { ...app.features, ...(features as object) },
+        features: {
+          ...app.features,
+          ...Object.fromEntries(Object.entries(features ?? {}).filter(([, on]) => on !== null)),
+        },
       }))
       return { body: apps[0] }
     },

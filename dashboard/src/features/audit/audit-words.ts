@@ -39,7 +39,7 @@ export interface FieldChange {
 }
 
 /** Only fields that differ. A value that is not an object is one change of its own. */
-export function changesOf(event: Pick<AuditEvent, 'before' | 'after'>): FieldChange[] {
+export function changesOf(event: { before: unknown; after: unknown }): FieldChange[] {
   const before = fieldsOf(event.before)
   const after = fieldsOf(event.after)
   const fields = [...new Set([...Object.keys(before), ...Object.keys(after)])]

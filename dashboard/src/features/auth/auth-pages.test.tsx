@@ -30,12 +30,12 @@ describe('the start', () => {
     await screen.findByRole('heading', { name: 'Sign in' })
   })
 
-  it('is the welcome page for somebody who is signed in', async () => {
+  it('is the overview for somebody who is signed in', async () => {
     rememberSignedIn('yes')
     stubApi(signedIn)
     const router = renderApp('/')
     await screen.findByText("ada's team")
-    expect(router.state.location.pathname).toBe('/welcome')
+    expect(router.state.location.pathname).toBe('/apps/123456789')
   })
 })
 

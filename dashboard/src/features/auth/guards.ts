@@ -13,7 +13,7 @@ export async function requireSession(queryClient: QueryClient, path: string): Pr
   } catch (error) {
     if (asProblem(error).status !== 401) throw error
     rememberSignedIn('no')
-    throw redirect({ to: '/sign-in', search: path === '/welcome' ? {} : { next: path }, replace: true })
+    throw redirect({ to: '/sign-in', search: path === '/' ? {} : { next: path }, replace: true })
   }
 }
 
@@ -21,6 +21,6 @@ export async function requireSession(queryClient: QueryClient, path: string): Pr
 export async function leaveIfSignedIn(queryClient: QueryClient): Promise<void> {
   if (signedInHint() !== 'yes') return
   const session = await queryClient.ensureQueryData(sessionQuery).catch(() => null)
-  if (session) throw redirect({ to: '/welcome', replace: true })
+  if (session) throw redirect({ to: '/', replace: true })
   rememberSignedIn('no')
 }

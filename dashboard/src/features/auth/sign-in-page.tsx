@@ -10,7 +10,7 @@ import { ProblemNotice } from '#/ui/problem-notice'
 import { AuthFrame } from './auth-frame'
 import { checkEmail, type FieldErrors, fieldOf } from './credentials'
 import { rememberSignedIn } from './signed-in-hint'
-import { usePrepareWelcome } from './use-prepare-welcome'
+import { usePreparePage } from './use-prepare-page'
 
 export function SignInPage({ next }: { next?: string }) {
   const router = useRouter()
@@ -19,14 +19,14 @@ export function SignInPage({ next }: { next?: string }) {
   const [password, setPassword] = useState('')
   const [checked, setChecked] = useState<FieldErrors>({})
   const form = useRef<HTMLFormElement>(null)
-  usePrepareWelcome()
+  usePreparePage('/_app/apps/$appId/')
 
   const signIn = useMutation({
     mutationFn: async () => {
       await api.signIn(email.trim(), password)
       rememberSignedIn('yes')
       await queryClient.fetchQuery({ ...sessionQuery, staleTime: 0 })
-      router.history.push(next ?? '/welcome')
+      router.history.push(next ?? '/')
     },
     onError: () => form.current?.querySelector<HTMLInputElement>('[name=password]')?.select(),
   })

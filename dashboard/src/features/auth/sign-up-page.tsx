@@ -12,7 +12,7 @@ import { checkEmail, checkNewPassword, type FieldErrors, fieldOf } from './crede
 import { passwordStrength } from './password-strength'
 import { rememberSignedIn } from './signed-in-hint'
 import { StrengthBar } from './strength-bar'
-import { usePrepareWelcome } from './use-prepare-welcome'
+import { usePreparePage } from './use-prepare-page'
 
 export function SignUpPage() {
   const navigate = useNavigate()
@@ -21,7 +21,7 @@ export function SignUpPage() {
   const [password, setPassword] = useState('')
   const [checked, setChecked] = useState<FieldErrors>({})
   const form = useRef<HTMLFormElement>(null)
-  usePrepareWelcome()
+  usePreparePage('/_app/welcome')
 
   const signUp = useMutation({
     mutationFn: async () => {

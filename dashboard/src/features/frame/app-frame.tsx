@@ -14,7 +14,8 @@ import { rememberApp } from './current-app'
 import { Sidebar } from './sidebar'
 import { useShortcuts } from './use-shortcuts'
 
-const CommandPalette = lazy(() => import('./command-palette'))
+const loadPalette = () => import('./command-palette')
+const CommandPalette = lazy(loadPalette)
 const ShortcutSheet = lazy(() => import('./shortcut-sheet').then((module) => ({ default: module.ShortcutSheet })))
 
 interface AppFrameProps {
@@ -32,7 +33,12 @@ export function AppFrame({ session, app, page, ofOrg, children }: AppFrameProps)
   const openPalette = useCallback(() => setOpen('palette'), [])
   const openSheet = useCallback(() => setOpen('shortcuts'), [])
   const id = app?.id
-  useShortcuts({ session, app, openPalette, openSheet })
+  useShortcuts({ session, app, busy: open !== null, openPalette, openSheet })
+  useEffect(() => {
+    // People type at once after opening it, so its code is there before.
+    const timer = setTimeout(() => void loadPalette().catch(() => {}), 1_000)
+    return () => clearTimeout(timer)
+  }, [])
   useEffect(() => {
     if (id) rememberApp(id)
   }, [id])
@@ -111,15 +117,15 @@ function PaletteButton({ open }: { open: () => void }) {
     <button
       type="button"
       onClick={open}
-      aria-label="Search and commands"
       aria-keyshortcuts="Control+K Meta+K"
       className="flex h-7 items-center gap-2 rounded-md px-1.5 text-xs text-muted hover:bg-hover hover:text-ink sm:border sm:border-control sm:px-2"
     >
       <Search size={14} aria-hidden />
-      <span className="max-sm:hidden">Search</span>
-      <kbd className="font-sans text-[11px] max-sm:hidden">
+      <span className="max-sm:sr-only">Search</span>
+      <span className="sr-only">and commands</span>
+      <span aria-hidden="true" className="text-[11px] max-sm:hidden">
         {/Mac|iPhone|iPad/.test(navigator.userAgent) ? '⌘K' : 'Ctrl K'}
-      </kbd>
+      </span>
     </button>
   )
 }

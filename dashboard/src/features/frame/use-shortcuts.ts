@@ -8,6 +8,8 @@ import { isForPage, NOTHING_PENDING, type Place, press } from './shortcuts'
 interface ShortcutTargets {
   session: Session
   app: App | undefined
+  /** The palette or the sheet is open, or about to be. */
+  busy: boolean
   openPalette: () => void
   openSheet: () => void
 }
@@ -21,12 +23,12 @@ export function useShortcuts(targets: ShortcutTargets): void {
   useEffect(() => {
     let pending = NOTHING_PENDING
     const listen = (event: KeyboardEvent) => {
-      const { session, app, openPalette, openSheet } = latest.current
+      const { session, app, busy, openPalette, openSheet } = latest.current
       if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === 'k') {
         event.preventDefault()
         return openPalette()
       }
-      if (!shortcutsOn() || !isForPage(event)) return
+      if (busy || !shortcutsOn() || !isForPage(event)) return
       const pressed = press(pending, event.key, event.timeStamp)
       pending = pressed.pending
       const { action } = pressed

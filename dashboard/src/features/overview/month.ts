@@ -1,8 +1,8 @@
-/** Messages of the calendar month (UTC), as the plan counts them: in, out, history reads and delivered webhooks. */
+/** Messages of the calendar month (UTC), as the plan counts them. */
 import { queryOptions } from '@tanstack/react-query'
 import { api } from '#/api/client'
+import type { Usage } from '#/api/types'
 
-const BILLABLE = ['messages_in', 'messages_out', 'history_reads', 'webhook_deliveries']
 const REFRESH_MS = 30_000
 
 export const monthQuery = (app: string) =>
@@ -10,25 +10,31 @@ export const monthQuery = (app: string) =>
     queryKey: ['apps', app, 'month'],
     queryFn: async () => {
       const { from, to } = monthOf(Date.now())
-      const question = {
-        resolution: 'month' as const,
-        from: new Date(from).toISOString(),
-        to: new Date(to).toISOString(),
-      }
-      const answers = await Promise.all(BILLABLE.map((metric) => api.usage(app, { ...question, metric })))
-      const [incoming = 0, outgoing = 0, ...others] = answers.map((answer) =>
-        answer.items.reduce((sum, point) => sum + point.value, 0),
-      )
-      return { incoming, outgoing, messages: [incoming, outgoing, ...others].reduce((sum, value) => sum + value, 0) }
+      const question = { metric: 'messages_in', resolution: 'month', from: iso(from), to: iso(to) } as const
+      return monthTotals(await api.usage(app, question))
     },
     refetchInterval: REFRESH_MS,
     staleTime: REFRESH_MS / 2,
   })
 
+/** What a plan's messages include, is marked in the answer itself. */
+export function monthTotals({ totals, rules }: Pick<Usage, 'totals' | 'rules'>) {
+  const billable = Object.entries(totals).filter(([metric]) => rules[metric]?.billable)
+  return {
+    incoming: totals.messages_in ?? 0,
+    outgoing: totals.messages_out ?? 0,
+    messages: billable.reduce((sum, [, value]) => sum + value, 0),
+  }
+}
+
 export function monthOf(now: number): { from: number; to: number } {
   const date = new Date(now)
   const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()]
   return { from: Date.UTC(year, month), to: Date.UTC(year, month + 1) }
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString()
 }
 
 export function monthName(now: number): string {

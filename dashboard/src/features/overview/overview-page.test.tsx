@@ -33,7 +33,7 @@ const tile = async (label: string) => (await screen.findByText(label)).parentEle
 
 describe('the overview', () => {
   it('shows what was counted, and ticks what was seen', async () => {
-    open({ messages_in: 60, messages_out: 240, peak_connections: 4, connection_ms: 60_000 })
+    open({ messages_in: 60, messages_out: 240, peak_connections: 4, average: 1 })
     expect(await tile('Connections now')).toHaveTextContent('4peak in 24 hours 4')
     const month = new Date().toLocaleDateString('en-GB', { month: 'long', timeZone: 'UTC' })
     expect(await tile(`Messages in ${month}`)).toHaveTextContent('300of 1,000 included')

@@ -4,7 +4,7 @@ import { Laptop } from 'lucide-react'
 import { api } from '#/api/client'
 import { asProblem } from '#/api/problem'
 import { sessionsQuery } from '#/api/queries'
-import type { SessionInfo } from '#/api/types'
+import type { Device } from '#/api/types'
 import { announce } from '#/ui/announce'
 import { Button } from '#/ui/button'
 import { plural } from '#/ui/format'
@@ -19,7 +19,7 @@ export function Sessions() {
   const sessions = useQuery(sessionsQuery)
   const reload = () => queryClient.invalidateQueries(sessionsQuery)
   const end = useMutation({
-    mutationFn: (session: SessionInfo) => api.endSession(session.id),
+    mutationFn: (session: Device) => api.endSession(session.id),
     onSuccess: (_, session) => {
       announce(`${describeAgent(session.user_agent)} signed out`)
       return reload()

@@ -53,16 +53,6 @@ export interface ChartData {
   range: Range
 }
 
-/** Zero for each period that has no row: nothing happened in it. */
-export function dense(points: readonly { at: number; value: number }[], times: readonly number[]): number[] {
-  const values = new Map(points.map((point) => [point.at, point.value]))
-  return times.map((time) => values.get(time) ?? 0)
-}
-
-export function timesOf({ from, to }: { from: number; to: number }, periodMs: number): number[] {
-  return Array.from({ length: Math.round((to - from) / periodMs) }, (_, at) => from + at * periodMs)
-}
-
 export function isEmpty(data: ChartData): boolean {
   return data.series.every((series) => series.values.every((value) => value === 0))
 }

@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { ChartSpline, Download, Table2 } from 'lucide-react'
+import { ChartSpline, Table2 } from 'lucide-react'
 import { Tabs } from 'radix-ui'
 import type { App, Session } from '#/api/types'
 import { appSearch } from '#/features/frame/current-app'
@@ -14,7 +14,7 @@ import { clockSeconds } from '#/ui/time'
 import { Chart } from './chart'
 import { isEmpty, RANGES, type Range, rangeInfo } from './chart-data'
 import { CountingRules } from './counting-rules'
-import { csvUrl } from './csv-url'
+import { CsvButton } from './csv-button'
 import { TABS, type Tab, type UsageView, usageQuery } from './usage-query'
 import { UsageTable } from './usage-table'
 
@@ -61,13 +61,7 @@ export function UsagePage({ app, session, search, change }: UsagePageProps) {
                 {search.view === 'table' ? <ChartSpline size={14} aria-hidden /> : <Table2 size={14} aria-hidden />}
                 {search.view === 'table' ? 'View as chart' : 'View as table'}
               </button>
-              <a
-                href={csvUrl(app.id, search.metric, search.range, Date.now())}
-                download={`usage-${app.id}-${search.metric}-${search.range}.csv`}
-                className={buttonClass('secondary', 'sm')}
-              >
-                <Download size={14} aria-hidden /> CSV
-              </a>
+              <CsvButton app={app.id} tab={search.metric} range={search.range} />
             </span>
           </div>
           <Tabs.Content value={search.metric} tabIndex={-1} className="p-3 focus:outline-none sm:p-4">

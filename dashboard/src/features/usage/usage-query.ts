@@ -1,18 +1,19 @@
-/** Usage as charts want it: whole periods, zeros filled in, connections as peak and average. */
+/** Usage as charts want it: one answer of the API for each metric and range. */
 import { queryOptions } from '@tanstack/react-query'
-import { api } from '#/api/client'
+import { api, type UsageQuestion } from '#/api/client'
 import type { Usage } from '#/api/types'
-import { boundsOf, type ChartData, dense, type Range, rangeInfo, type Series, timesOf } from './chart-data'
+import { boundsOf, type ChartData, type Range, rangeInfo, type Series } from './chart-data'
 
 /** What is shown is as old as this at most; the server itself is some seconds behind the traffic. */
-export const REFRESH_MS = 5_000
+const REFRESH_MS = 5_000
 
 export type Tab = 'in' | 'out' | 'connections'
 
-export const TABS: readonly { value: Tab; label: string }[] = [
-  { value: 'in', label: 'Messages in' },
-  { value: 'out', label: 'Messages out' },
-  { value: 'connections', label: 'Connections' },
+export const TABS: readonly { value: Tab; label: string; metrics: readonly string[] }[] = [
+  { value: 'in', label: 'Messages in', metrics: ['messages_in'] },
+  { value: 'out', label: 'Messages out', metrics: ['messages_out'] },
+  // The answer about the peak has the average beside it, which is made of the connection time.
+  { value: 'connections', label: 'Connections', metrics: ['peak_connections', 'connection_ms'] },
 ]
 
 export interface UsageView {
@@ -27,69 +28,58 @@ export interface UsageView {
 export const usageQuery = (app: string, tab: Tab, range: Range) =>
   queryOptions({
     queryKey: ['apps', app, 'usage', tab, range],
-    queryFn: () => readUsage(app, tab, range),
+    queryFn: async () => viewOf(await api.usage(app, usageQuestion(tab, range, Date.now())), tab, range),
     refetchInterval: REFRESH_MS,
     staleTime: REFRESH_MS / 2,
   })
 
-async function readUsage(app: string, tab: Tab, range: Range): Promise<UsageView> {
-  const bounds = boundsOf(range, Date.now())
-  const { resolution, periodMs } = rangeInfo(range)
-  const times = timesOf(bounds, periodMs)
-  const read = (metric: string) => api.usage(app, questionOf(metric, range, bounds))
-  const values = (usage: Usage) => dense(pointsOf(usage), times)
-  const ruleOf = ({ title, rule }: Usage) => ({ title, text: rule })
-
-  if (tab === 'connections') {
-    const [peak, time] = await Promise.all([read('peak_connections'), read('connection_ms')])
-    const completeTo = Date.parse(peak.complete_to)
-    const series: Series[] = [
-      { id: 'peak', label: 'Peak', unit: 'connections', values: values(peak), summed: false },
-      {
-        id: 'average',
-        label: 'Average',
-        unit: 'connections',
-        values: values(time).map((ms, at) => ms / lengthOf(times[at] ?? 0, periodMs, completeTo)),
-        dashed: true,
-        summed: false,
-      },
-    ]
-    const sum = values(time).reduce((sum, ms) => sum + ms, 0)
-    return {
-      chart: { times, series, range },
-      figures: [
-        { label: 'Peak', value: Math.max(0, ...values(peak)) },
-        { label: 'Average', value: sum / Math.max(1, Math.min(completeTo, bounds.to) - bounds.from) },
-      ],
-      rules: [ruleOf(peak), ruleOf(time)],
-      completeTo,
-    }
-  }
-
-  const usage = await read(tab === 'in' ? 'messages_in' : 'messages_out')
-  const counted = values(usage)
-  const label = TABS.find((known) => known.value === tab)?.label ?? ''
+export function usageQuestion(tab: Tab, range: Range, now: number): UsageQuestion {
+  const { from, to } = boundsOf(range, now)
   return {
-    chart: { times, series: [{ id: tab, label, unit: 'messages', values: counted, summed: true }], range },
-    figures: [
-      { label: 'Total', value: counted.reduce((sum, value) => sum + value, 0) },
-      { label: `Most in one ${resolution}`, value: Math.max(0, ...counted) },
-    ],
-    rules: [ruleOf(usage)],
+    metric: metricsOf(tab)[0] ?? '',
+    resolution: rangeInfo(range).resolution,
+    from: new Date(from).toISOString(),
+    to: new Date(to).toISOString(),
+  }
+}
+
+function viewOf(usage: Usage, tab: Tab, range: Range): UsageView {
+  const values = usage.items.map((item) => item.value)
+  const averages = usage.items.map((item) => item.average ?? 0)
+  const [metric = ''] = metricsOf(tab)
+  const connections: Series[] = [
+    { id: 'peak', label: 'Peak', unit: 'connections', values, summed: false },
+    { id: 'average', label: 'Average', unit: 'connections', values: averages, dashed: true, summed: false },
+  ]
+  const messages: Series = { id: tab, label: labelOf(tab), unit: 'messages', values, summed: true }
+  return {
+    chart: {
+      range,
+      times: usage.items.map((item) => Date.parse(item.ts)),
+      series: tab === 'connections' ? connections : [messages],
+    },
+    figures:
+      tab === 'connections'
+        ? [
+            { label: 'Peak', value: usage.peak },
+            { label: 'Average', value: usage.average },
+          ]
+        : [
+            { label: 'Total', value: usage.totals[metric] ?? 0 },
+            { label: `Most in one ${rangeInfo(range).resolution}`, value: Math.max(0, ...values) },
+          ],
+    rules: metricsOf(tab).flatMap((name) => {
+      const rule = usage.rules[name]
+      return rule ? [{ title: rule.title, text: rule.rule }] : []
+    }),
     completeTo: Date.parse(usage.complete_to),
   }
 }
 
-function questionOf(metric: string, range: Range, { from, to }: { from: number; to: number }) {
-  const { resolution } = rangeInfo(range)
-  return { metric, resolution, from: new Date(from).toISOString(), to: new Date(to).toISOString() }
+function metricsOf(tab: Tab): readonly string[] {
+  return TABS.find((known) => known.value === tab)?.metrics ?? []
 }
 
-function pointsOf(usage: Usage): { at: number; value: number }[] {
-  return usage.items.map(({ ts, value }) => ({ at: Date.parse(ts), value }))
-}
-
-/** The running period has only come as far as the numbers are complete. */
-function lengthOf(from: number, periodMs: number, completeTo: number): number {
-  return Math.max(1_000, Math.min(periodMs, completeTo - from))
+function labelOf(tab: Tab): string {
+  return TABS.find((known) => known.value === tab)?.label ?? ''
 }
