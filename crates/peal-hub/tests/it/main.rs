@@ -23,3 +23,4 @@ mod pusher_signin;
 mod pusher_subscribe;
 mod resume;
 mod revocation;
+mod usage;
