@@ -78,7 +78,7 @@ impl Core {
     }
 
     /// Carries the hub's actions to the outbox, wakes the flusher and re-arms the timer.
-    fn settle(self: &Rc<Self>) {
+    pub(crate) fn settle(self: &Rc<Self>) {
         let mut hub = self.hub.borrow_mut();
         let mut outbox = self.outbox.borrow_mut();
         let before = outbox.len();

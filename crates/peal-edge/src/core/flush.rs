@@ -7,6 +7,8 @@
 use std::io::{ErrorKind, IoSlice};
 use std::rc::Rc;
 
+use peal_core::Now;
+
 use super::socket::Socket;
 use super::{Core, guard};
 
@@ -20,29 +22,37 @@ pub(crate) async fn run(core: Rc<Core>) {
         core.flush_wanted.notified().await;
         // Whoever else is ready may add frames first: a burst becomes one write per connection.
         tokio::task::yield_now().await;
-        let mut written = 0;
-        while let Some(handle) = next_dirty(&core) {
-            let socket = core.sockets.borrow().get(handle);
-            if let Some(socket) = socket {
-                guard::step("flush", || flush(&core, &socket));
-            }
-            written += 1;
-            if written % SLICE == 0 {
-                tokio::task::yield_now().await;
-            }
+        while write_slice(&core) {
+            tokio::task::yield_now().await;
         }
     }
 }
 
-fn next_dirty(core: &Core) -> Option<peal_hub::Handle> {
-    core.hub.borrow_mut().next_dirty()
+/// Writes to the next dirty connections, and sees to what the hub wants after that once for all of them. Whether there are more.
+fn write_slice(core: &Rc<Core>) -> bool {
+    let now = core.now();
+    for _ in 0..SLICE {
+        let Some(handle) = core.hub.borrow_mut().next_dirty() else { break };
+        let socket = core.sockets.borrow().get(handle);
+        if let Some(socket) = socket {
+            guard::step("flush", || write(core, &socket, now));
+        }
+    }
+    guard::step("flush", || core.settle());
+    core.hub.borrow().has_dirty()
 }
 
 /// Writes what the connection's queue holds, as far as the kernel takes it.
 pub(crate) fn flush(core: &Rc<Core>, socket: &Socket) {
+    write(core, socket, core.now());
+    core.settle();
+}
+
+/// As [`flush`]; the caller settles.
+fn write(core: &Rc<Core>, socket: &Socket, now: Now) {
     while !socket.blocked.get() && !socket.finished.get() {
-        match write_once(core, socket) {
-            Written::Some(bytes) => core.with_hub(|hub, now| hub.wrote(now, socket.handle, bytes)),
+        match write_once(core, socket, now) {
+            Written::Some => {}
             Written::Nothing { closing: false } => return,
             Written::Nothing { closing: true } => {
                 close(core, socket);
@@ -64,13 +74,19 @@ pub(crate) fn flush(core: &Rc<Core>, socket: &Socket) {
 }
 
 enum Written {
-    Some(usize),
-    Nothing { closing: bool },
-    WouldBlock { closing: bool },
+    /// There may be more.
+    Some,
+    /// The queue is empty.
+    Nothing {
+        closing: bool,
+    },
+    WouldBlock {
+        closing: bool,
+    },
     Gone,
 }
 
-fn write_once(core: &Core, socket: &Socket) -> Written {
+fn write_once(core: &Core, socket: &Socket, now: Now) -> Written {
     let mut hub = core.hub.borrow_mut();
     let Some(queue) = hub.queue(socket.handle) else { return Written::Gone };
     let closing = queue.closing().is_some();
@@ -82,9 +98,15 @@ fn write_once(core: &Core, socket: &Socket) -> Written {
     let stream = socket.stream.borrow();
     let result = if filled == 1 { stream.try_write(&slices[0]) } else { stream.try_write_vectored(&slices[..filled]) };
     match result {
-        Ok(bytes) => Written::Some(bytes),
+        Ok(bytes) => {
+            hub.wrote(now, socket.handle, bytes);
+            match hub.queue(socket.handle) {
+                Some(queue) if queue.is_empty() => Written::Nothing { closing: queue.closing().is_some() },
+                _ => Written::Some,
+            }
+        }
         Err(error) if error.kind() == ErrorKind::WouldBlock => Written::WouldBlock { closing },
-        Err(error) if error.kind() == ErrorKind::Interrupted => Written::Some(0),
+        Err(error) if error.kind() == ErrorKind::Interrupted => Written::Some,
         Err(_) => Written::Gone,
     }
 }
