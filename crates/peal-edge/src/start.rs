@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -91,13 +92,23 @@ pub async fn start<B: Broker>(
     tokio::spawn(directory_task.run());
     let mux_inbox = Arc::new(MuxInbox::default());
     let mux = Mux::new(Arc::new(broker(Arc::clone(&mux_inbox), clock)), mux_inbox, mux_requests, cores, clock);
+    let mut mux: Option<MuxTask> = Some(Box::pin(mux.run()));
+    if count > 1 {
+        // It ends when the last handle to it is gone, after the cores; nobody needs to wait for it.
+        let mux = mux.take();
+        thread("peal-mux".into(), move |runtime| {
+            if let Some(mux) = mux {
+                runtime.block_on(mux);
+            }
+        })?;
+    }
     let mut threads = Vec::new();
     for (index, (listeners, inbox)) in listeners.into_iter().zip(inboxes).enumerate() {
         let node = Arc::clone(&node);
-        threads.push(thread(format!("peal-core-{index}"), move |runtime| run_core(runtime, index, node, listeners, inbox))?);
+        // An only core runs the mux as one of its tasks: between two threads, each publish would pay for waking both.
+        let mux = mux.take();
+        threads.push(thread(format!("peal-core-{index}"), move |runtime| run_core(runtime, index, node, listeners, inbox, mux))?);
     }
-    // The mux ends when the last handle to it is gone, after the cores; nobody needs to wait for it.
-    thread("peal-mux".into(), move |runtime| runtime.block_on(mux.run()))?;
     let usage = UsageTask::start(Arc::clone(&node), spool);
     Ok(EdgeHandle { node, addrs, threads, usage })
 }
@@ -127,7 +138,17 @@ fn thread(name: String, run: impl FnOnce(LocalRuntime) + Send + 'static) -> Resu
     })?)
 }
 
-fn run_core(runtime: LocalRuntime, index: usize, node: SharedNode, listeners: Vec<std::net::TcpListener>, inbox: mpsc::Receiver<ToCore>) {
+/// The mux, wherever it runs.
+type MuxTask = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+fn run_core(
+    runtime: LocalRuntime,
+    index: usize,
+    node: SharedNode,
+    listeners: Vec<std::net::TcpListener>,
+    inbox: mpsc::Receiver<ToCore>,
+    mux: Option<MuxTask>,
+) {
     let seed = rand::random();
     let config = HubConfig { node: node.config.node, core: index as u8, seed, ..HubConfig::default() };
     let hub = Hub::new(config, node.directory.current());
@@ -140,6 +161,9 @@ fn run_core(runtime: LocalRuntime, index: usize, node: SharedNode, listeners: Ve
                 }
                 Err(error) => tracing::error!(%error, "a listener could not be registered"),
             }
+        }
+        if let Some(mux) = mux {
+            tokio::task::spawn_local(mux);
         }
         tokio::task::spawn_local(flush::run(core.clone()));
         tokio::task::spawn_local(tasks::outbox(core.clone()));
