@@ -1,12 +1,13 @@
 //! Who is calling: Pusher's signed query, the native signature, HTTP Basic, or a client token. Everything is verified before a body is parsed.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, header};
 use peal_core::signature::{NativeAuthorization, NativeRequest, PusherRequest, secret_matches};
-use peal_core::{App, AppId, Capabilities, ChannelName, ClientToken, ErrorCode, Key, KeyId, KeyKind, Operation, Refusal, token};
+use peal_core::{App, AppId, ChannelName, ClientToken, ErrorCode, Key, KeyId, KeyKind, Operation, Refusal, token};
 
 use super::{Call, query_pairs};
 use crate::node::SharedNode;
@@ -19,22 +20,33 @@ pub(crate) struct Caller {
 
 pub(crate) enum Grant {
     /// The bearer of a key's secret.
-    Key {
-        id: KeyId,
-        capabilities: Capabilities,
-    },
+    Key(FoundKey),
     Token(Box<ClientToken>),
 }
 
+/// A key inside its app, so that nobody copies a secret to use it.
+pub(crate) struct FoundKey {
+    app: Arc<App>,
+    at: usize,
+}
+
+impl Deref for FoundKey {
+    type Target = Key;
+
+    fn deref(&self) -> &Key {
+        &self.app.keys[self.at]
+    }
+}
+
 impl Caller {
-    fn with_key(app: Arc<App>, key: Key) -> Self {
-        Self { app, grant: Grant::Key { id: key.id, capabilities: key.capabilities } }
+    fn with_key(key: FoundKey) -> Self {
+        Self { app: Arc::clone(&key.app), grant: Grant::Key(key) }
     }
 
     /// The key behind the credentials: what the audit trail names.
     pub(crate) fn key_id(&self) -> &KeyId {
         match &self.grant {
-            Grant::Key { id, .. } => id,
+            Grant::Key(key) => &key.id,
             Grant::Token(token) => &token.key,
         }
     }
@@ -43,7 +55,7 @@ impl Caller {
     /// `not_authorised`, naming operation and channel.
     pub(crate) fn require(&self, operation: Operation, channel: &ChannelName) -> Result<(), Refusal> {
         let allowed = match &self.grant {
-            Grant::Key { capabilities, .. } => capabilities.allows(operation, channel),
+            Grant::Key(key) => key.capabilities.allows(operation, channel),
             Grant::Token(token) => token.allows(operation, channel),
         };
         if allowed {
@@ -58,8 +70,8 @@ impl Caller {
     /// For what concerns the whole app: a key that has the operation on some channel.
     pub(crate) fn require_key(&self, operation: Operation) -> Result<(), Refusal> {
         match &self.grant {
-            Grant::Key { capabilities, .. } if capabilities.allows_somewhere(operation) => Ok(()),
-            Grant::Key { .. } | Grant::Token(_) => {
+            Grant::Key(key) if key.capabilities.allows_somewhere(operation) => Ok(()),
+            Grant::Key(_) | Grant::Token(_) => {
                 Err(Refusal::new(ErrorCode::NotAuthorised, format!("This needs a key with the operation {operation}.")))
             }
         }
@@ -67,7 +79,7 @@ impl Caller {
 
     pub(crate) fn client_id(&self) -> Option<Arc<str>> {
         match &self.grant {
-            Grant::Key { .. } => None,
+            Grant::Key(_) => None,
             Grant::Token(token) => token.client_id.clone(),
         }
     }
@@ -93,12 +105,12 @@ async fn signed_as_pusher(node: &SharedNode, app: Option<&str>, call: &Call) -> 
     })?;
     let found = standard_key(node, key_id).await?;
     if let Some(app) = app
-        && app.parse::<AppId>() != Ok(found.0.id)
+        && app.parse::<AppId>() != Ok(found.app.id)
     {
         return Err(Refusal::new(ErrorCode::UnknownKey, "This app has no such key; check the app id in the path and the key."));
     }
-    request.verify(&found.1.secret, node.now().wall_s())?;
-    Ok(Caller::with_key(found.0, found.1))
+    request.verify(&found.secret, node.now().wall_s())?;
+    Ok(Caller::with_key(found))
 }
 
 /// Reads the `Authorization` header: `Peal-HMAC-SHA256`, `Basic` with a key, or `Bearer` with a client token.
@@ -118,7 +130,7 @@ async fn authorised(node: &SharedNode, call: &Call) -> Result<Caller, Refusal> {
     let (scheme, parameters) = authorization.split_once(' ').unwrap_or((authorization, ""));
     if scheme.eq_ignore_ascii_case("peal-hmac-sha256") {
         let parts = NativeAuthorization::parse(parameters)?;
-        let (app, key) = standard_key(node, parts.key_id).await?;
+        let key = standard_key(node, parts.key_id).await?;
         let request = NativeRequest {
             method: call.method.as_str(),
             path: call.uri.path(),
@@ -126,18 +138,18 @@ async fn authorised(node: &SharedNode, call: &Call) -> Result<Caller, Refusal> {
             body: &call.body,
         };
         request.verify(&key.secret, &parts, node.now().wall_s())?;
-        return Ok(Caller::with_key(app, key));
+        return Ok(Caller::with_key(key));
     }
     if scheme.eq_ignore_ascii_case("basic") {
         let (id, secret) = basic(parameters)?;
-        let (app, key) = standard_key(node, &id).await?;
+        let key = standard_key(node, &id).await?;
         if !secret_matches(&key.secret, &secret) {
             return Err(Refusal::new(ErrorCode::SignatureInvalid, "The secret does not belong to this key id."));
         }
-        return Ok(Caller::with_key(app, key));
+        return Ok(Caller::with_key(key));
     }
     if scheme.eq_ignore_ascii_case("bearer") {
-        let (app, _) = key(node, &token::key_id(parameters)?).await?;
+        let app = key(node, &token::key_id(parameters)?).await?.app;
         let token = token::verify(&app, parameters, node.now())?;
         return Ok(Caller { app, grant: Grant::Token(Box::new(token)) });
     }
@@ -157,19 +169,21 @@ fn basic(parameters: &str) -> Result<(String, String), Refusal> {
 }
 
 /// A key that customers hold; the dashboard's own never signs requests.
-async fn standard_key(node: &SharedNode, id: &str) -> Result<(Arc<App>, Key), Refusal> {
-    let (app, key) = key(node, id).await?;
+async fn standard_key(node: &SharedNode, id: &str) -> Result<FoundKey, Refusal> {
+    let key = key(node, id).await?;
     match key.kind {
-        KeyKind::Standard => Ok((app, key)),
+        KeyKind::Standard => Ok(key),
         KeyKind::Console => Err(Refusal::of(ErrorCode::UnknownKey)),
     }
 }
 
 /// A live key of an app that is not paused. A key that is not known yet costs one look at Postgres, shared by all who wait for one.
-async fn key(node: &SharedNode, id: &str) -> Result<(Arc<App>, Key), Refusal> {
-    let look = || {
+async fn key(node: &SharedNode, id: &str) -> Result<FoundKey, Refusal> {
+    let look = || -> Result<FoundKey, Refusal> {
         let directory = node.directory.current();
-        directory.resolve_key(id, node.now().wall_ms).map(|(app, key)| (Arc::clone(app), key.clone()))
+        let (app, key) = directory.resolve_key(id, node.now().wall_ms)?;
+        let at = app.keys.iter().position(|other| std::ptr::eq(other, key)).ok_or(Refusal::of(ErrorCode::Internal))?;
+        Ok(FoundKey { app: Arc::clone(app), at })
     };
     match look() {
         Err(refusal) if matches!(refusal.code, ErrorCode::UnknownKey | ErrorCode::DirectoryStale) => {

@@ -110,7 +110,7 @@ pub(crate) async fn send(node: &SharedNode, app: &App, command: Command) -> Resu
         Refusal::of(ErrorCode::Internal)
     })?;
     let draft = Draft {
-        id: new_message_id(),
+        id: new_message_id(node.now()),
         idempotent: false,
         origin: None,
         client_id: None,

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use http::Response;
 use peal_core::exchange::{HistoryQuery, Publish};
 use peal_core::usage::Protocol;
-use peal_core::{ChannelName, Draft, Operation, PublicationKind, Refusal, Topic};
+use peal_core::{ChannelName, Draft, Now, Operation, PublicationKind, Refusal, Topic};
 use peal_hub::retention;
 use peal_wire::native::rest::{
     PublishMessage, decode_history_query, decode_publish, encode_history, encode_published, encode_published_batch,
@@ -29,9 +29,11 @@ pub(crate) async fn publish(node: &SharedNode, channel: &str, call: &Call) -> An
         rule_size(&caller.app, &channel, &message.message)?;
     }
     admit(node, &caller, body.messages.len())?;
-    let drafts = body.messages.into_iter().map(|message| draft(&caller, &channel, message)).collect();
+    let now = node.now();
+    let drafts = body.messages.into_iter().map(|message| draft(&caller, &channel, message, now)).collect();
     let payer = Payer::of(&caller, Protocol::Native);
-    let results: Vec<_> = node.mux.publish(drafts, payer).await.into_iter().map(|result| result.map_err(|error| broker_refusal(&error))).collect();
+    let results: Vec<_> =
+        node.mux.publish(drafts, payer).await.into_iter().map(|result| result.map_err(|error| broker_refusal(&error))).collect();
     if body.batch {
         // An item that failed answers for itself: the others are published.
         let items = results.iter().map(|result| result.as_ref().map(|published| (&published.id, published.position)));
@@ -41,11 +43,11 @@ pub(crate) async fn publish(node: &SharedNode, channel: &str, call: &Call) -> An
     Ok(json(encode_published(&published.id, published.position)))
 }
 
-fn draft(caller: &Caller, channel: &ChannelName, message: PublishMessage) -> Publish {
+fn draft(caller: &Caller, channel: &ChannelName, message: PublishMessage, now: Now) -> Publish {
     let PublishMessage { message, id, exclude, ephemeral } = message;
     let draft = Draft {
         idempotent: id.is_some(),
-        id: id.unwrap_or_else(new_message_id),
+        id: id.unwrap_or_else(|| new_message_id(now)),
         origin: exclude,
         client_id: caller.client_id(),
         ephemeral,

@@ -4,7 +4,7 @@
 
 use peal_core::exchange::{BrokerError, Publish};
 use peal_core::usage::Protocol;
-use peal_core::{App, ChannelName, ConnectionId, Draft, ErrorCode, Message, MessageId, Operation, PublicationKind, Refusal, Topic};
+use peal_core::{App, ChannelName, ConnectionId, Draft, ErrorCode, Message, MessageId, Now, Operation, PublicationKind, Refusal, Topic};
 use peal_hub::retention;
 use peal_wire::pusher::rest::{Attributes, EMPTY, Info, decode_batch, decode_events, encode_batch_answer, encode_trigger_answer};
 
@@ -22,7 +22,9 @@ pub(crate) async fn events(node: &SharedNode, app: &str, call: &Call) -> Answer 
     }
     admit(node, &caller, trigger.channels.len())?;
     let info = trigger.info;
-    let drafts = trigger.channels.iter().map(|channel| draft(&caller.app, channel, trigger.message.clone(), trigger.exclude)).collect();
+    let now = node.now();
+    let drafts =
+        trigger.channels.iter().map(|channel| draft(&caller.app, channel, trigger.message.clone(), trigger.exclude, now)).collect();
     publish(node, &caller, drafts).await?;
     if info.is_empty() {
         return Ok(json(EMPTY));
@@ -42,7 +44,8 @@ pub(crate) async fn batch_events(node: &SharedNode, app: &str, call: &Call) -> A
     }
     admit(node, &caller, batch.len())?;
     let asked: Vec<(ChannelName, Info)> = batch.iter().map(|event| (event.channel.clone(), event.info)).collect();
-    let drafts = batch.into_iter().map(|event| draft(&caller.app, &event.channel, event.message, event.exclude)).collect();
+    let now = node.now();
+    let drafts = batch.into_iter().map(|event| draft(&caller.app, &event.channel, event.message, event.exclude, now)).collect();
     publish(node, &caller, drafts).await?;
     if asked.iter().all(|(_, info)| info.is_empty()) {
         return Ok(json(EMPTY));
@@ -80,9 +83,9 @@ pub(crate) fn rule_size(app: &App, channel: &ChannelName, message: &Message) -> 
     }
 }
 
-fn draft(app: &App, channel: &ChannelName, message: Message, exclude: Option<ConnectionId>) -> Publish {
+fn draft(app: &App, channel: &ChannelName, message: Message, exclude: Option<ConnectionId>, now: Now) -> Publish {
     let draft = Draft {
-        id: new_message_id(),
+        id: new_message_id(now),
         idempotent: false,
         origin: exclude,
         client_id: None,
@@ -98,9 +101,11 @@ async fn publish(node: &SharedNode, caller: &Caller, drafts: Vec<Publish>) -> Re
     node.mux.publish(drafts, payer).await.into_iter().try_for_each(|result| result.map(drop)).map_err(|error| broker_refusal(&error))
 }
 
-/// A UUIDv7: sorts by time, unique without coordination.
-pub(crate) fn new_message_id() -> MessageId {
-    uuid::Uuid::now_v7().to_string().parse().expect("a UUID is a valid message id")
+/// A UUIDv7: sorts by time, unique without coordination. Its random part comes from this thread's generator, not from a system call.
+pub(crate) fn new_message_id(now: Now) -> MessageId {
+    let id = uuid::Builder::from_unix_timestamp_millis(now.wall_ms, &rand::random()).into_uuid();
+    let mut text = uuid::Uuid::encode_buffer();
+    id.hyphenated().encode_lower(&mut text).parse().expect("a UUID is a valid message id")
 }
 
 pub(crate) fn broker_refusal(error: &BrokerError) -> Refusal {
