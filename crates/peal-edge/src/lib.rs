@@ -9,6 +9,7 @@ mod clock;
 mod config;
 mod core;
 mod directory;
+mod key_use;
 mod listen;
 mod mux;
 mod node;

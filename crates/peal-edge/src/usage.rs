@@ -9,12 +9,14 @@ pub(crate) mod local;
 use std::sync::Arc;
 use std::time::Duration;
 
-use peal_core::usage::Protocol;
+use peal_core::usage::{Collected, Protocol};
 use peal_core::{KeyId, Now};
+use peal_hub::Hub;
 use peal_meter::{Recorder, Sender, Spool, SpoolError};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::key_use::KeyUse;
 use crate::node::SharedNode;
 use crate::rest::auth::{Caller, Grant};
 
@@ -51,7 +53,8 @@ impl UsageTask {
         let (stop, stopped) = oneshot::channel();
         let name = format!("edge {}", node.config.node);
         let sender = Sender::new(Arc::clone(&spool), node.store.clone(), name);
-        let collector = Collector { node, spool, recorder: Recorder::default() };
+        let key_use = KeyUse::new(node.store.clone());
+        let collector = Collector { node, spool, recorder: Recorder::default(), key_use };
         Self { stop, task: tokio::spawn(collector.run(sender, stopped)) }
     }
 
@@ -67,6 +70,7 @@ struct Collector {
     node: SharedNode,
     spool: Arc<Spool>,
     recorder: Recorder,
+    key_use: KeyUse,
 }
 
 impl Collector {
@@ -82,6 +86,9 @@ impl Collector {
         self.gather().await;
         let (usage, complete_to_ms) = self.recorder.finish_all();
         self.append(usage, complete_to_ms).await;
+        if tokio::time::timeout(FAREWELL, self.key_use.finish(self.node.now())).await.is_err() {
+            tracing::debug!("the last use of keys was not written");
+        }
         match tokio::time::timeout(FAREWELL, sender.finish()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, waiting = self.spool.waiting(), "the last usage stays in the spool"),
@@ -103,14 +110,25 @@ impl Collector {
     }
 
     async fn gather(&mut self) {
-        for (index, core) in self.node.cores.iter().enumerate() {
-            let Some((of_hub, of_requests)) = core.ask(|hub, now| (hub.usage(now), local::collect(now))).await else { continue };
-            self.recorder.absorb(index, &of_hub);
-            self.recorder.absorb(index, &of_requests);
+        let node = SharedNode::clone(&self.node);
+        let now = node.now();
+        let look = self.key_use.should_look(now);
+        for (index, core) in node.cores.iter().enumerate() {
+            let ask = move |hub: &mut Hub, now| (hub.usage(now), local::collect(now), look.then(|| hub.keys_in_use()));
+            let Some((of_hub, of_requests, keys)) = core.ask(ask).await else { continue };
+            self.absorb(now, index, &of_hub);
+            self.absorb(now, index, &of_requests);
+            self.key_use.used(now, keys.unwrap_or_default());
         }
-        if let Some(of_publishes) = self.node.mux.usage().await {
-            self.recorder.absorb(self.node.cores.len(), &of_publishes);
+        if let Some(of_publishes) = node.mux.usage().await {
+            self.absorb(now, node.cores.len(), &of_publishes);
         }
+        self.key_use.write(now).await;
+    }
+
+    fn absorb(&mut self, now: Now, source: usize, collected: &Collected) {
+        self.recorder.absorb(source, collected);
+        self.key_use.counted(now, collected);
     }
 
     async fn append(&self, usage: peal_core::usage::Usage, complete_to_ms: u64) {

@@ -26,6 +26,7 @@ pub mod control;
 mod delivery;
 pub mod event;
 mod hub;
+mod keys;
 mod liveness;
 mod occupancy;
 mod presence;

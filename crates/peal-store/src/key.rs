@@ -23,6 +23,7 @@ use crate::store::Store;
 use crate::vault::data_key_in_txn;
 
 pub use change::{KeyCreated, KeyRotated, KeySettings};
+pub use used::KeyUsed;
 
 /// Keys of one app that are not revoked.
 pub const KEYS_MAX: u32 = 100;

@@ -37,7 +37,7 @@ pub use directory::{DirectoryDelta, DirectoryListener};
 pub use envelope::OpenRefused;
 pub use error::StoreError;
 pub use idempotency::{Answered, Making, Once};
-pub use key::{KEYS_MAX, KeyCreated, KeyInfo, KeyRotated, KeySettings, NewKey, SigningKey};
+pub use key::{KEYS_MAX, KeyCreated, KeyInfo, KeyRotated, KeySettings, KeyUsed, NewKey, SigningKey};
 pub use keyring::{Keyring, KeyringError};
 pub use page::{Page, Paging};
 pub use revocation::Revocation;

@@ -6,6 +6,7 @@ mod hostile_http;
 mod hostile_native;
 mod hostile_pusher;
 mod hostile_websocket;
+mod key_use;
 mod leaks;
 mod lifecycle;
 mod native;

@@ -10,6 +10,7 @@ mod backpressure;
 mod cleanup;
 mod control;
 mod gap;
+mod keys;
 mod liveness;
 mod native_connect;
 mod native_presence;

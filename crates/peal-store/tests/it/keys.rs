@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use peal_core::{Capabilities, KeyKind};
-use peal_store::{KeyRotated, Making, NewKey, Paging, SignedUp, StoreError};
+use peal_store::{KeyRotated, KeyUsed, Making, NewKey, Paging, SignedUp, StoreError};
 use secrecy::SecretString;
-use sqlx::types::time::OffsetDateTime;
 
 use crate::common::{Bench, actor_of};
 
@@ -65,17 +64,20 @@ async fn the_last_use_only_moves_forward_and_wakes_no_edge() {
     let bench = Bench::new().await;
     let ada = bench.sign_up("ada@example.com").await;
     let version = bench.store.directory_version().await.unwrap();
-    let at = |s: i64| OffsetDateTime::from_unix_timestamp(s).unwrap();
-    let last = async || bench.store.key_get(ada.org.id, ada.app.id, &ada.key.id).await.unwrap().last_used_at.map(|at| at.unix_timestamp());
+    let used = |at_ms: u64| KeyUsed { key: ada.key.id.clone(), at_ms };
+    let last = async || {
+        let key = bench.store.key_get(ada.org.id, ada.app.id, &ada.key.id).await.unwrap();
+        key.last_used_at.map(|at| at.unix_timestamp_nanos() / 1_000_000)
+    };
     assert_eq!(last().await, None);
-    let id = || ada.key.id.clone();
-    bench.store.keys_used(ada.app.id, &[(id(), at(1_000)), (id(), at(3_000)), (id(), at(2_000))]).await.unwrap();
-    assert_eq!(last().await, Some(3_000));
-    bench.store.keys_used(ada.app.id, &[(id(), at(2_500)), ("nobody".parse().unwrap(), at(9_000))]).await.unwrap();
-    assert_eq!(last().await, Some(3_000));
+    bench.store.keys_used(ada.app.id, &[used(1_000), used(3_001), used(2_000)]).await.unwrap();
+    assert_eq!(last().await, Some(3_001));
+    let nobody = KeyUsed { key: "nobody".parse().unwrap(), at_ms: 9_000 };
+    bench.store.keys_used(ada.app.id, &[used(2_500), nobody]).await.unwrap();
+    assert_eq!(last().await, Some(3_001));
     let eve = bench.sign_up("eve@example.com").await;
-    bench.store.keys_used(eve.app.id, &[(id(), at(9_000))]).await.unwrap();
-    assert_eq!(last().await, Some(3_000), "another app's edge says nothing about it");
+    bench.store.keys_used(eve.app.id, &[used(9_000)]).await.unwrap();
+    assert_eq!(last().await, Some(3_001), "another app's edge says nothing about it");
     assert_eq!(bench.store.directory_version().await.unwrap(), version + 1, "only the sign-up");
 }
 
