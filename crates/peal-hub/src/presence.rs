@@ -229,6 +229,19 @@ impl Hub {
         self.enter_again(watch);
         self.drop_unwatched_view(watch);
         self.settle_view(watch);
+        self.answer_watches(watch);
+    }
+
+    /// Who was told before may have asked again while the view was loaded anew.
+    fn answer_watches(&mut self, watch: u32) {
+        let asks = |(slot, index): &(u32, u32)| {
+            self.connections.get(*slot).and_then(|connection| connection.sub(*index)).is_some_and(|sub| sub.watch == watch)
+        };
+        let mut asking: Vec<(u32, u32)> = self.watch_replies.keys().copied().filter(asks).collect();
+        asking.sort_unstable();
+        for (slot, index) in asking {
+            self.answer_watch(slot, index);
+        }
     }
 
     /// Something of the presence lane is lost: whoever is watched is looked up again, and so are the core's own members.

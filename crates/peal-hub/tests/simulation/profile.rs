@@ -15,6 +15,8 @@ pub(crate) struct Profile {
     /// Pause between two publishes of the customer's server.
     pub(crate) publish_every_ms: u64,
     pub(crate) act_every_ms: u64,
+    /// Of what a native client does on a channel it holds: so often it enters, changes or leaves.
+    pub(crate) moves: u32,
     /// The broker keeps so many per topic.
     pub(crate) kept_max: usize,
     /// Of each delivery, in permille.
@@ -45,6 +47,7 @@ impl Profile {
             busy_ms: rng.between(5_000, 40_000),
             publish_every_ms: *rng.pick(&[30, 150, 800]),
             act_every_ms: *rng.pick(&[150, 500, 1_500]),
+            moves: *rng.pick(&[100, 600]),
             kept_max: if calm { 1_000_000 } else { *rng.pick(&[3, 10, 40, 1_000]) },
             drop: faulty(*rng.pick(&[0, 20, if harsh { 300 } else { 80 }])),
             duplicate: faulty(*rng.pick(&[0, 30, 200])),

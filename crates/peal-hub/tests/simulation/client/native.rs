@@ -119,6 +119,9 @@ impl Native {
             return;
         }
         let channel = ctx.rng.index(self.channels.len());
+        if self.channels[channel].held == Held::On && ctx.rng.permille(ctx.profile.moves) {
+            return self.move_about(channel, ctx, out);
+        }
         match (ctx.rng.below(10), self.channels[channel].held) {
             (0..=4, Held::Off) => self.subscribe(channel, false, ctx, out),
             (0, Held::On) => {
@@ -138,8 +141,7 @@ impl Native {
                 self.ask("subscribe", &named(ctx, channel, &presence), Asked::Again { channel }, out);
             }
             (5..=7, _) => self.publish(channel, ctx, out),
-            (8, _) if ctx.rng.permille(300) => self.ask("ping", "{}", Asked::Ping, out),
-            (8, Held::On) => self.move_about(channel, ctx, out),
+            (8, _) => self.ask("ping", "{}", Asked::Ping, out),
             _ => {}
         }
     }
@@ -208,8 +210,8 @@ impl Native {
                 if ctx.is_calm() {
                     return Err("a discontinuity although nothing was lost".into());
                 }
-                // A slow reader may outlive what was there when the promise was made, and a hub that was not sent something cannot know of it.
-                let slow = ctx.profile.stall > 0 || ctx.profile.hub.queue_soft_bytes < 100_000;
+                // Who is slow may outlive what was there when the promise was made, and a hub that was not sent something cannot know of it.
+                let slow = ctx.profile.stall > 0 || ctx.profile.hub.queue_soft_bytes < 100_000 || ctx.profile.latency_max_ms > 100;
                 let excused = slow || ctx.hub_missed_ms.is_some_and(|at| at + EXCUSED_MS > ctx.now_ms);
                 let truth = ctx.truth(channel, self.connection);
                 self.channels[channel].view.discontinuity(&truth, from, to, excused)
