@@ -32,26 +32,27 @@ pub use redis::{RedisBroker, RedisError, RedisOpening, RedisOptions};
 ///   enter of a present member is an update; a leave of an absent one changes nothing and answers `None`.
 /// - Every method fails fast (within seconds) with a [`BrokerError`] when the backend is away. Calls may be issued concurrently;
 ///   publishes of one topic are ordered by arrival.
-/// - Dropping a returned future does not undo a publish.
+/// - A call is issued when the method is called, not when its future is first polled, and the future borrows nothing. Dropping it does
+///   not undo a publish.
 pub trait Broker: Debug + Send + Sync + 'static {
     /// Publishes in order; one result per draft, in the same order. At most [`peal_core::exchange::BATCH_MAX`] drafts.
-    fn publish(&self, batch: Vec<Publish>) -> impl Future<Output = Vec<Result<Published, BrokerError>>> + Send;
+    fn publish(&self, batch: Vec<Publish>) -> impl Future<Output = Vec<Result<Published, BrokerError>>> + Send + 'static;
 
     /// Begins delivery of these topics and answers each one's head, in the same order. Attaching twice is harmless.
-    fn attach(&self, topics: Vec<Topic>) -> impl Future<Output = Result<Vec<Position>, BrokerError>> + Send;
+    fn attach(&self, topics: Vec<Topic>) -> impl Future<Output = Result<Vec<Position>, BrokerError>> + Send + 'static;
 
     /// Ends delivery. Detaching what is not attached is harmless. Events already on their way may still arrive.
-    fn detach(&self, topics: Vec<Topic>) -> impl Future<Output = ()> + Send;
+    fn detach(&self, topics: Vec<Topic>) -> impl Future<Output = ()> + Send + 'static;
 
     /// Reads what is kept of a topic.
-    fn history(&self, query: HistoryQuery) -> impl Future<Output = Result<HistoryPage, BrokerError>> + Send;
+    fn history(&self, query: HistoryQuery) -> impl Future<Output = Result<HistoryPage, BrokerError>> + Send + 'static;
 
     /// Applies one presence change; the answer is its position, or `None` if nothing changed.
-    fn presence_update(&self, update: PresenceUpdate) -> impl Future<Output = Result<Option<Position>, BrokerError>> + Send;
+    fn presence_update(&self, update: PresenceUpdate) -> impl Future<Output = Result<Option<Position>, BrokerError>> + Send + 'static;
 
     /// The members of a channel and the position on its presence lane at which this list is true: changes after it are not in it,
     /// changes up to it are.
-    fn presence_members(&self, topic: Topic) -> impl Future<Output = Result<PresenceMembers, BrokerError>> + Send;
+    fn presence_members(&self, topic: Topic) -> impl Future<Output = Result<PresenceMembers, BrokerError>> + Send + 'static;
 
     /// Why nothing can be published or read at this moment, if so: the node is not ready then.
     fn away(&self) -> Option<String> {

@@ -94,28 +94,28 @@ impl MemoryBroker {
 }
 
 impl Broker for MemoryBroker {
-    fn publish(&self, batch: Vec<Publish>) -> impl Future<Output = Vec<Result<Published, BrokerError>>> + Send {
+    fn publish(&self, batch: Vec<Publish>) -> impl Future<Output = Vec<Result<Published, BrokerError>>> + Send + 'static {
         ready(self.change(|log, now| batch.into_iter().map(|publish| log.publish(now, publish)).collect()))
     }
 
-    fn attach(&self, topics: Vec<Topic>) -> impl Future<Output = Result<Vec<Position>, BrokerError>> + Send {
+    fn attach(&self, topics: Vec<Topic>) -> impl Future<Output = Result<Vec<Position>, BrokerError>> + Send + 'static {
         ready(Ok(self.change(|log, _| topics.into_iter().map(|topic| log.attach(topic)).collect())))
     }
 
-    fn detach(&self, topics: Vec<Topic>) -> impl Future<Output = ()> + Send {
+    fn detach(&self, topics: Vec<Topic>) -> impl Future<Output = ()> + Send + 'static {
         self.change(|log, now| topics.iter().for_each(|topic| log.detach(now, topic)));
         ready(())
     }
 
-    fn history(&self, query: HistoryQuery) -> impl Future<Output = Result<HistoryPage, BrokerError>> + Send {
+    fn history(&self, query: HistoryQuery) -> impl Future<Output = Result<HistoryPage, BrokerError>> + Send + 'static {
         ready(Ok(self.change(|log, now| log.history(now, &query))))
     }
 
-    fn presence_update(&self, update: PresenceUpdate) -> impl Future<Output = Result<Option<Position>, BrokerError>> + Send {
+    fn presence_update(&self, update: PresenceUpdate) -> impl Future<Output = Result<Option<Position>, BrokerError>> + Send + 'static {
         ready(self.change(|log, now| log.presence_update(now, update)))
     }
 
-    fn presence_members(&self, topic: Topic) -> impl Future<Output = Result<PresenceMembers, BrokerError>> + Send {
+    fn presence_members(&self, topic: Topic) -> impl Future<Output = Result<PresenceMembers, BrokerError>> + Send + 'static {
         ready(Ok(self.change(|log, _| log.presence_members(&topic))))
     }
 }

@@ -132,7 +132,7 @@ impl RedisBroker {
 
 impl Broker for RedisBroker {
     /// Queued when it is called; an answer `Away` after the connection was lost may hide a publish that was carried out.
-    fn publish(&self, batch: Vec<Publish>) -> impl Future<Output = Vec<Result<Published, BrokerError>>> + Send {
+    fn publish(&self, batch: Vec<Publish>) -> impl Future<Output = Vec<Result<Published, BrokerError>>> + Send + 'static {
         let count = batch.len();
         let mut parts: Vec<(Vec<usize>, Vec<Publish>)> = vec![Default::default(); self.shared.partitions.len()];
         for (place, publish) in batch.into_iter().enumerate() {
@@ -162,7 +162,7 @@ impl Broker for RedisBroker {
         }
     }
 
-    fn attach(&self, topics: Vec<Topic>) -> impl Future<Output = Result<Vec<Position>, BrokerError>> + Send {
+    fn attach(&self, topics: Vec<Topic>) -> impl Future<Output = Result<Vec<Position>, BrokerError>> + Send + 'static {
         let streams: Vec<Arc<str>> = topics.iter().map(|topic| self.shared.keys.stream(topic).into()).collect();
         for (stream, topic) in streams.iter().zip(&topics) {
             self.shared.attachments.add(stream, topic);
@@ -175,19 +175,19 @@ impl Broker for RedisBroker {
         }
     }
 
-    fn detach(&self, topics: Vec<Topic>) -> impl Future<Output = ()> + Send {
+    fn detach(&self, topics: Vec<Topic>) -> impl Future<Output = ()> + Send + 'static {
         let streams: Vec<Arc<str>> = topics.iter().map(|topic| self.shared.keys.stream(topic).into()).collect();
         streams.iter().for_each(|stream| self.shared.attachments.remove(stream));
         self.shared.subscriptions.unsubscribe(streams);
         std::future::ready(())
     }
 
-    fn history(&self, query: HistoryQuery) -> impl Future<Output = Result<HistoryPage, BrokerError>> + Send {
+    fn history(&self, query: HistoryQuery) -> impl Future<Output = Result<HistoryPage, BrokerError>> + Send + 'static {
         let shared = Arc::clone(&self.shared);
         async move { history::history(&shared, &query).await }
     }
 
-    fn presence_update(&self, update: PresenceUpdate) -> impl Future<Output = Result<Option<Position>, BrokerError>> + Send {
+    fn presence_update(&self, update: PresenceUpdate) -> impl Future<Output = Result<Option<Position>, BrokerError>> + Send + 'static {
         self.shared.note_member(&update);
         let (answer, wait) = oneshot::channel();
         let partition = self.shared.partition_of(&update.topic);
@@ -203,7 +203,7 @@ impl Broker for RedisBroker {
         }
     }
 
-    fn presence_members(&self, topic: Topic) -> impl Future<Output = Result<PresenceMembers, BrokerError>> + Send {
+    fn presence_members(&self, topic: Topic) -> impl Future<Output = Result<PresenceMembers, BrokerError>> + Send + 'static {
         let shared = Arc::clone(&self.shared);
         async move { presence::members(&shared, &topic).await }
     }

@@ -79,6 +79,25 @@ impl RedisServer {
         replica
     }
 
+    /// A Sentinel that alone decides when this primary has failed, within a second.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn start_sentinel(primary: &Self, name: &str) -> Self {
+        let settings = format!(
+            "sentinel monitor {name} 127.0.0.1 {} 1\nsentinel down-after-milliseconds {name} 300\nsentinel failover-timeout {name} 2000\n",
+            primary.port
+        );
+        let folder = tempfile::Builder::new().prefix("peal-sentinel-").tempdir().expect("a temporary folder can be made").keep();
+        std::fs::write(folder.join("sentinel.conf"), settings).expect("the folder can be written to");
+        let settings = ["redis-server", "sentinel.conf", "--sentinel", "--bind", "127.0.0.1"].map(str::to_owned).to_vec();
+        let mut sentinel = Self { folder, port: free_port(), settings, keeper: None };
+        sentinel.launch().expect("a Sentinel starts");
+        wait_until("the Sentinel knows the replica", || sentinel.command(&["SENTINEL", "replicas", name]).contains("slave"));
+        sentinel
+    }
+
     fn start_program(program: &str, settings: &[&str]) -> Self {
         let mut last = String::new();
         // Between finding a free port and taking it, somebody else may have taken it.
@@ -159,6 +178,17 @@ impl RedisServer {
     /// When it does not start.
     pub fn restart(&mut self) {
         self.kill();
+        self.launch().expect("Redis starts again");
+    }
+
+    /// Dies, and comes back on the same port with what `other` has: as if that one had been promoted and taken over the address.
+    ///
+    /// # Panics
+    /// When the other cannot save or this one does not start.
+    pub fn become_what(&mut self, other: &Self) {
+        self.kill();
+        other.command(&["SAVE"]);
+        std::fs::copy(other.folder.join("dump.rdb"), self.folder.join("dump.rdb")).expect("the snapshot can be copied");
         self.launch().expect("Redis starts again");
     }
 

@@ -44,9 +44,9 @@ pub(super) async fn history(shared: &Shared, query: &HistoryQuery) -> Result<His
         partition.settled(facts.fence.generation, SETTLE_WITHIN).await;
         evidence = ledger(shared, &query.topic).await?;
     }
-    for end in shared.attachments.ended(&shared.keys.stream(&query.topic)) {
-        evidence.stood(end);
-    }
+    let stream = shared.keys.stream(&query.topic);
+    let over = shared.attachments.last(&stream).filter(|last| generation_of(*last) < facts.fence.generation);
+    shared.attachments.ended(&stream).into_iter().chain(over).for_each(|end| evidence.stood(end));
     let next = facts.entries.first().map(link);
     let continuity = judge(after, facts.fence, facts.stream, next, &evidence);
     if continuity == Continuity::Unknown {
@@ -137,21 +137,14 @@ async fn facts_once(shared: &Shared, query: &HistoryQuery, after: Option<Positio
     {
         after = after.max(Some(last));
     }
-    let up = shared.link.up().await?;
     let partition = shared.keys.partition(&query.topic);
-    let stream = shared.keys.stream(&query.topic);
-    let mut pipeline = redis::pipe();
-    pipeline.atomic().ignore_errors();
-    pipeline.cmd("TIME").cmd("HMGET").arg(shared.keys.fence(partition)).arg(&["g", "e", "m", "mt", "n", "nt"]);
-    pipeline.cmd("XINFO").arg("STREAM").arg(&stream);
-    let from = after.map_or("-".into(), |after| format!("({after}"));
-    let to = query.before.map_or("+".into(), |before| format!("({before}"));
-    let count = query.limit.saturating_add(1);
-    match query.direction {
-        Direction::Forwards => pipeline.cmd("XRANGE").arg(&stream).arg(from).arg(to).arg("COUNT").arg(count),
-        Direction::Backwards => pipeline.cmd("XREVRANGE").arg(&stream).arg(to).arg(from).arg("COUNT").arg(count),
-    };
-    let answers: Vec<RedisResult<Value>> = shared.checked(&up, pipeline.query_async(&mut up.commands.clone()).await)?;
+    let mut answers = ask(shared, query, after, true).await;
+    if matches!(&answers, Err(BrokerError::Away(why)) if why.contains("OOM")) {
+        // A server that is out of memory queues no transaction. It takes no publish either, so nothing moves between the parts.
+        answers = ask(shared, query, after, false).await;
+    }
+    let up = shared.link.up().await?;
+    let answers = answers?;
     let [time, fence, info, entries] = <[_; 4]>::try_from(answers).map_err(|_| BrokerError::Away("Redis: a short answer".into()))?;
     let now_ms = now_ms(shared.checked(&up, time)?);
     let fence = read_fence(shared.checked(&up, fence)?, now_ms);
@@ -169,6 +162,27 @@ async fn facts_once(shared: &Shared, query: &HistoryQuery, after: Option<Positio
         entries.truncate(fresh);
     }
     Ok(Facts { fence, stream, expired, entries })
+}
+
+/// Time, fence, stream and entries.
+async fn ask(shared: &Shared, query: &HistoryQuery, after: Option<Position>, atomic: bool) -> Result<Vec<RedisResult<Value>>, BrokerError> {
+    let up = shared.link.up().await?;
+    let stream = shared.keys.stream(&query.topic);
+    let mut pipeline = redis::pipe();
+    pipeline.ignore_errors();
+    if atomic {
+        pipeline.atomic();
+    }
+    pipeline.cmd("TIME").cmd("HMGET").arg(shared.keys.fence(shared.keys.partition(&query.topic)));
+    pipeline.arg(&["g", "e", "m", "mt", "n", "nt"]).cmd("XINFO").arg("STREAM").arg(&stream);
+    let from = after.map_or("-".into(), |after| format!("({after}"));
+    let to = query.before.map_or("+".into(), |before| format!("({before}"));
+    let count = query.limit.saturating_add(1);
+    match query.direction {
+        Direction::Forwards => pipeline.cmd("XRANGE").arg(&stream).arg(from).arg(to).arg("COUNT").arg(count),
+        Direction::Backwards => pipeline.cmd("XREVRANGE").arg(&stream).arg(to).arg(from).arg("COUNT").arg(count),
+    };
+    shared.checked(&up, pipeline.query_async(&mut up.commands.clone()).await)
 }
 
 pub(super) fn now_ms(time: Value) -> u64 {

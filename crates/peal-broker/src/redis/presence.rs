@@ -47,10 +47,10 @@ async fn members_once(shared: &Shared, topic: &Topic) -> Result<Option<PresenceM
     let mut members: HashMap<Vec<u8>, Held> = table(shared, topic).await?.into_iter().collect();
     let up = shared.link.up().await?;
     let mut pipeline = redis::pipe();
-    pipeline.atomic();
-    pipeline.cmd("XRANGE").arg(&stream).arg("-").arg("+").arg("COUNT").arg(1);
+    // In this order: what is trimmed before the changes are read shows in the entry that is then the first.
     pipeline.cmd("XRANGE").arg(&stream).arg(format!("({head}")).arg("+");
-    let (first, changes): (Vec<Value>, Vec<Value>) = shared.checked(&up, pipeline.query_async(&mut up.commands.clone()).await)?;
+    pipeline.cmd("XRANGE").arg(&stream).arg("-").arg("+").arg("COUNT").arg(1);
+    let (changes, first): (Vec<Value>, Vec<Value>) = shared.checked(&up, pipeline.query_async(&mut up.commands.clone()).await)?;
     let first = first.into_iter().next().and_then(Entry::read);
     if first.is_some_and(|first| first.position > head && first.before().is_none_or(|before| before > head) && first.position.seq > 1) {
         return Ok(None);

@@ -1,5 +1,9 @@
 //! The Redis broker against real servers. `suite` is the contract of every broker; the files below are the days on which something breaks.
 
+mod connection;
+mod failover;
+mod nodes;
+
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -17,14 +21,18 @@ async fn start(inbox: Arc<Received>) -> RedisBroker {
 
 crate::contract::suite!(start);
 
+fn options(server: &RedisServer) -> RedisOptions {
+    options_for(&server.url())
+}
+
 /// With times that suit tests.
-pub(crate) fn options(server: &RedisServer) -> RedisOptions {
-    let mut options = RedisOptions::new(&server.url()).expect("a URL");
+fn options_for(url: &str) -> RedisOptions {
+    let mut options = RedisOptions::new(url).expect("a URL");
     options.lease = Duration::from_millis(900);
     options.echo_every = Duration::from_millis(300);
     options
 }
 
-pub(crate) async fn open(server: &RedisServer, inbox: Arc<Received>) -> RedisBroker {
+async fn open(server: &RedisServer, inbox: Arc<Received>) -> RedisBroker {
     RedisBroker::open(options(server)).await.expect("a fresh server can be used").broker(inbox)
 }

@@ -78,6 +78,8 @@ pub(crate) fn presence(topic: &Topic, op: PresenceOp, user: &str, slot: u32, dat
 pub(crate) struct Received {
     deliveries: Mutex<VecDeque<Delivery>>,
     arrived: tokio::sync::Notify,
+    interruptions: AtomicU64,
+    interrupted: tokio::sync::Notify,
 }
 
 impl Received {
@@ -99,6 +101,16 @@ impl Received {
         self.next().await.publication.id.to_string()
     }
 
+    /// Waits until the broker has said that something may have been lost, and forgets it.
+    pub(crate) async fn interruption(&self) {
+        let interruption = async {
+            while self.interruptions.swap(0, Ordering::Relaxed) == 0 {
+                self.interrupted.notified().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), interruption).await.expect("the broker says that it was interrupted");
+    }
+
     pub(crate) fn take(&self) -> Vec<Delivery> {
         self.deliveries.lock().expect("no test panics while holding it").drain(..).collect()
     }
@@ -110,7 +122,10 @@ impl Inbox for Received {
         self.arrived.notify_one();
     }
 
-    fn interrupted(&self, _topics: Vec<Topic>) {}
+    fn interrupted(&self, _topics: Vec<Topic>) {
+        self.interruptions.fetch_add(1, Ordering::Relaxed);
+        self.interrupted.notify_one();
+    }
 }
 
 /// A clock in milliseconds since a fixed day.
