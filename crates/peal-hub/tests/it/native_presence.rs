@@ -223,3 +223,23 @@ fn presence_can_be_added_to_a_held_channel_and_taken_away() {
     rig.nothing(ada);
     rig.assert_empty();
 }
+
+#[test]
+fn a_repeated_subscribe_while_the_view_is_loaded_anew_is_answered() {
+    let mut rig = Rig::new();
+    let ada = rig.native("ada");
+    watch(&mut rig, ada);
+    let bob = rig.native("bob");
+    enter(&mut rig, bob, json!(1));
+    rig.after(250);
+    rig.got(ada);
+    rig.hold_views = true;
+    rig.model.flush();
+    rig.broker(peal_hub::BrokerEvent::Interrupted { topics: vec![presence("room")] });
+    let id = rig.request(ada, json!({"subscribe": {"channel": "room", "presence": true}}));
+    rig.nothing(ada);
+    rig.release();
+    rig.after(1_000);
+    assert!(rig.reply(ada, id)["ok"]["presence"].is_object());
+    rig.assert_empty();
+}

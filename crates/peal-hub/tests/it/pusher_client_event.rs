@@ -81,8 +81,11 @@ fn more_than_ten_a_second_are_dropped_with_4301_and_the_connection_stays() {
 fn too_much_data_is_refused() {
     let mut rig = Rig::new();
     let (ada, bob) = pair(&mut rig, "private-room");
-    rig.send(ada, json!({"event": "client-moved", "channel": "private-room", "data": "x".repeat(10_240)}));
+    rig.send(ada, json!({"event": "client-moved", "channel": "private-room", "data": "x".repeat(10_241)}));
     assert_eq!(rig.next_event(ada), "pusher:error");
     rig.nothing(bob);
+    rig.send(ada, json!({"event": "client-moved", "channel": "private-room", "data": "x".repeat(10_240)}));
+    rig.nothing(ada);
+    assert_eq!(rig.jsons(bob).len(), 1);
     rig.assert_empty();
 }

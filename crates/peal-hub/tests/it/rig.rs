@@ -39,6 +39,8 @@ pub(crate) struct Rig {
     clients: BTreeMap<Handle, Client>,
     /// Actions are kept here instead of being carried out.
     pub(crate) hold: bool,
+    /// Only views are not loaded.
+    pub(crate) hold_views: bool,
     pub(crate) held: Vec<Action>,
     pub(crate) refreshes: Vec<Handle>,
     request: u64,
@@ -100,7 +102,7 @@ impl Rig {
         let mut model = Model::new();
         model.now_ms = now.wall_ms;
         let hub = Hub::new(HubConfig { seed: [7; 32], ..config }, directory(app));
-        Self { hub, model, now, clients: BTreeMap::new(), hold: false, held: vec![], refreshes: vec![], request: 0 }
+        Self { hub, model, now, clients: BTreeMap::new(), hold: false, hold_views: false, held: vec![], refreshes: vec![], request: 0 }
     }
 
     pub(crate) fn open(&mut self, open: Open) -> Handle {
@@ -235,7 +237,7 @@ impl Rig {
                 moved = true;
                 if let Action::RefreshDirectory(handle) = action {
                     self.refreshes.push(handle);
-                } else if self.hold {
+                } else if self.hold || self.hold_views && matches!(action, Action::PresenceMembers { .. }) {
                     self.held.push(action);
                 } else {
                     for event in self.model.act(action) {
@@ -256,6 +258,7 @@ impl Rig {
     /// Carries out what was held back.
     pub(crate) fn release(&mut self) {
         self.hold = false;
+        self.hold_views = false;
         for action in std::mem::take(&mut self.held) {
             for event in self.model.act(action) {
                 self.hub.broker(self.now, event);
