@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::commands::publish::PublishArgs;
 use crate::commands::subscribe::SubscribeArgs;
 use crate::commands::token::TokenArgs;
-use crate::settings::{ApiArgs, DevArgs, EdgeArgs, MigrateArgs};
+use crate::commands::usage::UsageArgs;
+use crate::settings::{ApiArgs, DevArgs, EdgeArgs, MeterArgs, MigrateArgs};
 use crate::version;
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 wrong arguments or configuration; 3 refused by the server; \
@@ -40,6 +41,10 @@ pub(crate) enum Command {
     )]
     Api(Box<ApiArgs>),
 
+    /// Sum up usage by hour and day, and keep its tables in shape
+    #[command(after_help = "Example: PEAL_DATABASE_URL=postgres://peal@db/peal peal meter\n\nAny number may run at once; one is enough.")]
+    Meter(Box<MeterArgs>),
+
     /// Bring the database to the schema of this version
     #[command(after_help = "Example: peal migrate --database-url postgres://peal@db/peal --json")]
     Migrate(Box<MigrateArgs>),
@@ -56,6 +61,11 @@ pub(crate) enum Command {
     #[command(after_help = "Example: peal token --client-id ada --capability 'room.*=subscribe,publish' --ttl 15m\n\n\
         The token is signed here, with the key's secret; no server is asked.")]
     Token(TokenArgs),
+
+    /// Print what an app used
+    #[command(after_help = "Example: peal usage --metric messages_out --from 2026-11-24T00:00:00Z --csv\n\n\
+        It reads the database, so it is for whoever runs Peal; the API answers the same to a signed-in browser. docs/counting.md has the rules.")]
+    Usage(UsageArgs),
 
     /// Show or check the configuration
     #[command(subcommand)]
@@ -102,17 +112,19 @@ pub(crate) enum ServerCommand {
     Dev,
     Edge,
     Api,
+    Meter,
     Migrate,
 }
 
 impl ServerCommand {
-    pub(crate) const ALL: [Self; 4] = [Self::Dev, Self::Edge, Self::Api, Self::Migrate];
+    pub(crate) const ALL: [Self; 5] = [Self::Dev, Self::Edge, Self::Api, Self::Meter, Self::Migrate];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Dev => "dev",
             Self::Edge => "edge",
             Self::Api => "api",
+            Self::Meter => "meter",
             Self::Migrate => "migrate",
         }
     }

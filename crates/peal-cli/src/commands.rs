@@ -4,6 +4,7 @@ pub(crate) mod publish;
 pub(crate) mod subscribe;
 mod target;
 pub(crate) mod token;
+pub(crate) mod usage;
 
 use peal_client::ClientError;
 use peal_core::ChannelName;

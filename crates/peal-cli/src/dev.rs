@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use peal_api::ApiConfig;
 use peal_core::AppId;
-use peal_edge::EdgeHandle;
+use peal_edge::{EdgeConfig, EdgeHandle};
+use peal_meter::Worker;
 use peal_store::{SeedApp, Store};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
@@ -85,6 +86,7 @@ struct Running {
     edge: EdgeHandle,
     api: JoinHandle<std::io::Result<()>>,
     admin: JoinHandle<std::io::Result<()>>,
+    meter: JoinHandle<()>,
     stop: watch::Sender<bool>,
     store: Store,
 }
@@ -103,16 +105,19 @@ async fn serve_with(
     let credentials = seed(args, data, &store).await?;
     // Nobody is waiting on a laptop's connections to be spread, and Ctrl-C should be quick.
     let edge_config = node::edge_config(&args.edge, connections, Duration::ZERO);
+    let edge_config = EdgeConfig { usage_spool: Some(data.usage_spool()), ..edge_config };
     let edge = node::start_edge(edge_config, store.clone(), data.era_seed()?).await?;
     let ready = ready_of(&ports, args, &edge, database, credentials);
     let stop = watch::Sender::new(false);
     let config = ApiConfig { dev: true, ..node::api_config(&args.api, ready.dashboard_url.clone(), ready.edge_url.clone()) };
     let api = tokio::spawn(peal_api::serve(ports.api, config, store.clone(), node::stopped(stop.subscribe())));
     let admin = tokio::spawn(node::serve_admin(ports.admin, peal_edge::admin_router(&edge), stop.subscribe()));
+    let mut worker = Worker::new(store.clone());
+    let meter = tokio::spawn(async move { worker.run().await });
     ready.write(args.dev.ready_file.as_deref(), data)?;
     banner::print(&ready, began.elapsed(), database)?;
     tracing::info!(edge = ready.edge_url, dashboard = ready.api_url, took_ms = began.elapsed().as_millis(), "ready");
-    Ok(Running { edge, api, admin, stop, store })
+    Ok(Running { edge, api, admin, meter, stop, store })
 }
 
 async fn run_until_stopped(running: Running, signals: &mut StopSignals, database: &mut Database) -> Result<(), Failure> {
@@ -125,6 +130,8 @@ async fn run_until_stopped(running: Running, signals: &mut StopSignals, database
     };
     let stopped = signals.unless_again(async {
         running.edge.shutdown().await;
+        // Whatever it was at is done again, or not needed.
+        running.meter.abort();
         running.stop.send_replace(true);
         let servers = async {
             node::joined(running.api, "API").await;

@@ -36,10 +36,12 @@ fn main() -> ExitCode {
         Command::Dev(args) => dev::run(*args),
         Command::Edge(args) => node::edge(*args),
         Command::Api(args) => node::api(*args),
+        Command::Meter(args) => node::meter(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Publish(args) => commands::publish::run(&args),
         Command::Subscribe(args) => commands::subscribe::run(&args),
         Command::Token(args) => commands::token::run(&args),
+        Command::Usage(args) => commands::usage::run(&args),
         Command::Config(ConfigCommand::Print(args)) => match config::print(&args) {
             Ok(text) => print(&text),
             Err(error) => return refuse(error),

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use peal_api::ApiConfig;
 use peal_broker::MemoryBroker;
 use peal_edge::{EdgeConfig, EdgeError, EdgeHandle};
+use peal_meter::Worker;
 use peal_store::{Keyring, Store, StoreError, StoreOptions};
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
 
 use crate::failure::Failure;
-use crate::settings::{ApiArgs, ApiListenArgs, CommonArgs, DatabaseArgs, EdgeArgs, EdgeListenArgs};
+use crate::settings::{ApiArgs, ApiListenArgs, CommonArgs, DatabaseArgs, EdgeArgs, EdgeListenArgs, MeterArgs};
 use crate::shutdown::StopSignals;
 use crate::{file_limit, listen, logging};
 
@@ -35,7 +36,9 @@ pub(crate) fn edge(args: EdgeArgs) -> Result<(), Failure> {
         }
         let admin = listen::bind(args.admin.admin_addr, "--admin-addr")?;
         tracing::warn!("no Redis: this node serves alone, and its history ends with it");
-        let edge = start_edge(edge_config(&args.edge, connections, Duration::from_millis(500)), store.clone(), 0).await?;
+        let config = edge_config(&args.edge, connections, Duration::from_millis(500));
+        let config = EdgeConfig { usage_spool: Some(args.usage_spool.clone()), ..config };
+        let edge = start_edge(config, store.clone(), 0).await?;
         let stop = watch::Sender::new(false);
         let admin = tokio::spawn(serve_admin(admin, peal_edge::admin_router(&edge), stop.subscribe()));
         for addr in edge.local_addrs() {
@@ -74,6 +77,27 @@ pub(crate) fn api(args: ApiArgs) -> Result<(), Failure> {
                 store.close().await;
             })
             .await;
+        Ok(())
+    })
+}
+
+pub(crate) fn meter(args: &MeterArgs) -> Result<(), Failure> {
+    start_logging(&args.common)?;
+    runtime()?.block_on(async {
+        let mut signals = StopSignals::listen()?;
+        let store = connect(&args.database, given_keyring(&args.database)?.unwrap_or_else(Keyring::ephemeral)).await?;
+        match store.schema_version_check().await {
+            Err(error @ StoreError::SchemaTooOld { .. }) => return Err(Failure::because("run `peal migrate` first", &error)),
+            Err(error) => tracing::warn!(%error, "the schema could not be checked; working as soon as the database answers"),
+            Ok(()) => {}
+        }
+        tracing::info!("the meter works");
+        let mut worker = Worker::new(store.clone());
+        tokio::select! {
+            signal = signals.next() => tracing::info!(signal, "stopping"),
+            () = worker.run() => {}
+        }
+        store.close().await;
         Ok(())
     })
 }

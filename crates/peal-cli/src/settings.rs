@@ -1,4 +1,4 @@
-//! Every setting of `peal dev`, `edge`, `api` and `migrate`, each defined once.
+//! Every setting of `peal dev`, `edge`, `api`, `meter` and `migrate`, each defined once.
 //!
 //! The field name is the key in the configuration file, and with `PEAL_` before it in capitals the environment variable; a test
 //! checks that. Flag wins over environment, environment over file, file over default ([`crate::config`]).
@@ -48,6 +48,9 @@ pub(crate) struct EdgeArgs {
     pub(crate) admin: AdminArgs,
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
+    /// Where usage is kept until the database has it; a disk that survives the process, and one folder per node
+    #[arg(long, env = "PEAL_USAGE_SPOOL", value_name = "DIR", default_value = ".peal/usage")]
+    pub(crate) usage_spool: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -56,6 +59,14 @@ pub(crate) struct ApiArgs {
     pub(crate) common: CommonArgs,
     #[command(flatten)]
     pub(crate) api: ApiListenArgs,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MeterArgs {
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
 }

@@ -9,11 +9,12 @@ use crate::names::path_id;
 use crate::permission::{Allowed, Describe};
 use crate::problem::{Problem, ProblemBody};
 
-const PAGES: [(&str, &str); 4] = [
+const PAGES: [(&str, &str); 5] = [
     ("errors.md", include_str!("../../../../docs/errors.md")),
     ("protocol.md", include_str!("../../../../docs/protocol.md")),
     ("configuration.md", include_str!("../../../../docs/configuration.md")),
     ("limits.md", include_str!("../../../../docs/limits.md")),
+    ("counting.md", include_str!("../../../../docs/counting.md")),
 ];
 
 /// A page of the documentation, as Markdown.

@@ -47,13 +47,16 @@ impl FromStr for SigningKey {
 
 /// The part of `ready.json` that is of use here.
 #[derive(Deserialize)]
-struct Running {
+pub(super) struct Running {
     edge_url: String,
-    app: RunningApp,
+    #[serde(default)]
+    pub(super) database_url: String,
+    pub(super) app: RunningApp,
 }
 
 #[derive(Deserialize)]
-struct RunningApp {
+pub(super) struct RunningApp {
+    pub(super) id: String,
     key: String,
     secret: String,
 }
@@ -62,7 +65,7 @@ impl TargetArgs {
     pub(super) fn edge_url(&self) -> Result<String, Failure> {
         match &self.edge_url {
             Some(url) => Ok(url.clone()),
-            None => Ok(self.running("--edge-url or PEAL_EDGE_URL")?.edge_url),
+            None => Ok(running(self.data_dir.as_deref(), "--edge-url or PEAL_EDGE_URL")?.edge_url),
         }
     }
 
@@ -70,20 +73,21 @@ impl TargetArgs {
         if let Some(key) = &self.key {
             return Ok(key.clone());
         }
-        let RunningApp { key, secret } = self.running("--key or PEAL_KEY")?.app;
+        let RunningApp { key, secret, .. } = running(self.data_dir.as_deref(), "--key or PEAL_KEY")?.app;
         let id = key.parse().map_err(|_| Failure::failed("ready.json names no valid key"))?;
         Ok(SigningKey { id, secret: secret.into() })
     }
+}
 
-    fn running(&self, instead: &str) -> Result<Running, Failure> {
-        let none = || Failure::usage(format!("no `peal dev` runs here; start one, or give {instead}"));
-        let file = match &self.data_dir {
-            Some(dir) => dir.join("ready.json"),
-            None => std::env::current_dir().ok().and_then(|folder| nearest_ready_file(&folder)).ok_or_else(none)?,
-        };
-        let text = std::fs::read_to_string(&file).map_err(|_| none())?;
-        serde_json::from_str(&text).map_err(|_| Failure::failed(format!("{} is damaged; restart `peal dev`", file.display())))
-    }
+/// The development server that runs here.
+pub(super) fn running(data_dir: Option<&Path>, instead: &str) -> Result<Running, Failure> {
+    let none = || Failure::usage(format!("no `peal dev` runs here; start one, or give {instead}"));
+    let file = match data_dir {
+        Some(dir) => dir.join("ready.json"),
+        None => std::env::current_dir().ok().and_then(|folder| nearest_ready_file(&folder)).ok_or_else(none)?,
+    };
+    let text = std::fs::read_to_string(&file).map_err(|_| none())?;
+    serde_json::from_str(&text).map_err(|_| Failure::failed(format!("{} is damaged; restart `peal dev`", file.display())))
 }
 
 fn nearest_ready_file(folder: &Path) -> Option<PathBuf> {

@@ -5,6 +5,7 @@
 //! keyring          master keys, 0600
 //! credentials.json the development app and account, 0600
 //! ready.json       as --ready-file, for `peal publish` and the others; there while it serves
+//! usage/           usage on its way to the database
 //! era              no position above this was issued (DESIGN 5.2)
 //! database/        the private Postgres, or database.location that names it
 //! postgres/        binaries that `make dev` installs
@@ -53,6 +54,11 @@ impl DataDir {
 
     pub(super) fn is_ephemeral(&self) -> bool {
         matches!(self, Self::Ephemeral { .. })
+    }
+
+    /// Where usage is kept until the database has it.
+    pub(super) fn usage_spool(&self) -> PathBuf {
+        self.path().join("usage")
     }
 
     /// Where `make dev` may have installed Postgres.

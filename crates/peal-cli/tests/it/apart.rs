@@ -24,6 +24,9 @@ impl Node {
         let log = folder.join(format!("{}.log", args[0]));
         let mut start = command(args);
         start.env("PEAL_DATABASE_URL", database).env("PEAL_KEYRING", KEYRING).stdout(Stdio::null());
+        if args[0] == "edge" {
+            start.env("PEAL_USAGE_SPOOL", folder.join("usage"));
+        }
         let child = start.stderr(Stdio::from(File::create(&log).unwrap())).spawn().unwrap();
         Self { child, log }
     }

@@ -1,5 +1,5 @@
 //! Promises of the binary, each tested with the real one, a real Postgres and real signals. A file per promise:
-//! `ready`, `restart`, `beside`, `stop`, `user`, `apart`, `config`, `refusal`, `messages`. What needs no process is tested beside the code.
+//! `ready`, `restart`, `beside`, `stop`, `user`, `apart`, `config`, `refusal`, `messages`, `usage`. What needs no process is tested beside the code.
 
 mod apart;
 mod beside;
@@ -11,4 +11,5 @@ mod ready;
 mod refusal;
 mod restart;
 mod stop;
+mod usage;
 mod user;

@@ -8,8 +8,11 @@ use peal_core::{ErrorCode, Refusal};
 use super::refused;
 use crate::node::SharedNode;
 
-const PAGES: [(&str, &str); 2] =
-    [("errors.md", include_str!("../../../../docs/errors.md")), ("protocol.md", include_str!("../../../../docs/protocol.md"))];
+const PAGES: [(&str, &str); 3] = [
+    ("errors.md", include_str!("../../../../docs/errors.md")),
+    ("protocol.md", include_str!("../../../../docs/protocol.md")),
+    ("counting.md", include_str!("../../../../docs/counting.md")),
+];
 
 /// `GET /docs/{page}`: Markdown, which browsers show as text.
 pub(crate) async fn page(State(node): State<SharedNode>, Path(page): Path<String>) -> Response<Body> {
