@@ -61,6 +61,7 @@ export const codes = {
   message_too_large: 41301,
   presence_data_too_large: 41302,
   unsupported_media_type: 41500,
+  upgrade_required: 42600,
   rate_limited: 42900,
   connection_limit: 42901,
   channels_per_connection: 42902,

@@ -84,6 +84,8 @@ error_table! {
     MethodNotAllowed = 40500 "method_not_allowed" 405, 4000, None, Never, "This path does not answer this method.";
     UnsupportedMediaType = 41500 "unsupported_media_type" 415, 4000, None, Never, "Send the body as application/json.";
 
+    UpgradeRequired = 42600 "upgrade_required" 426, 4000, None, Never, "This path speaks WebSocket only. Send the Upgrade and Connection headers; a proxy in between must pass them on.";
+
     // Who are you.
     UnknownKey = 40100 "unknown_key" 401, 4001, Some(4001), Never, "No app has this key. Check the key id and that you reached the right server.";
     TokenExpired = 40101 "token_expired" 401, 4401, Some(4009), FreshToken, "The token has expired. Get a fresh one from your server.";

@@ -3,11 +3,13 @@
 //! Verification has two steps so that a token can never choose its own rules: [`key_id`] reads only *which key* it claims,
 //! the caller finds that key's app, and [`verify`] checks everything against that app.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::app::App;
@@ -29,7 +31,7 @@ const INFO_DEPTH_MAX: usize = 32;
 const LENGTH_MAX: usize = 8 * 1024;
 
 /// The claims as they are on the wire.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Claims {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sub: Option<String>,
@@ -50,6 +52,49 @@ pub struct Claims {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cls: Option<String>,
 }
+
+/// Claims by name, before anything is known of them.
+type Given = BTreeMap<String, Box<RawValue>>;
+
+impl Claims {
+    /// Claims that mean nothing here are ignored.
+    fn read(given: &Given) -> Result<Self, Refusal> {
+        Ok(Self {
+            sub: claim(given, "sub", "a text, the client id")?,
+            exp: seconds(given, "exp")?.ok_or_else(|| invalid("The token has no exp; say in Unix seconds when it expires."))?,
+            iat: seconds(given, "iat")?,
+            nbf: seconds(given, "nbf")?,
+            jti: claim(given, "jti", "a text")?,
+            cap: claim(given, "cap", "an object of channel patterns, each with a list of operations")?,
+            info: claim(given, "info", "JSON")?,
+            ch: claim(given, "ch", "a text, the channel's name")?,
+            cls: claim(given, "cls", "a text")?,
+        })
+    }
+}
+
+fn claim<T: DeserializeOwned>(given: &Given, name: &str, expected: &str) -> Result<Option<T>, Refusal> {
+    let Some(value) = given.get(name) else { return Ok(None) };
+    serde_json::from_str(value.get()).map_err(|error| {
+        let why = if error.is_data() { error.to_string() } else { "it cannot be read".to_owned() };
+        let why = why.split(" at line ").next().unwrap_or_default().to_owned();
+        invalid(format!("The token's {name} must be {expected}: {why}."))
+    })
+}
+
+/// A NumericDate (RFC 7519, section 2): seconds, which may have a fraction.
+fn seconds(given: &Given, name: &str) -> Result<Option<u64>, Refusal> {
+    let value: Option<f64> = claim(given, name, "a number, Unix time in seconds")?;
+    match value {
+        Some(value) if !(0.0..=SECONDS_MAX).contains(&value) => {
+            Err(invalid(format!("The token's {name} is no Unix time in seconds; milliseconds are a thousand times too many.")))
+        }
+        value => Ok(value.map(|value| value as u64)),
+    }
+}
+
+/// The year 2500: what lies beyond was meant as milliseconds.
+const SECONDS_MAX: f64 = 16_725_225_600.0;
 
 /// A verified token: what its bearer may do, and until when.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,7 +170,8 @@ pub fn verify(app: &App, token: &str, now: Now) -> Result<ClientToken, Refusal> 
     validation.validate_nbf = false;
     validation.validate_aud = false;
     let decoding = DecodingKey::from_secret(key.secret.expose_secret().as_bytes());
-    let claims = jsonwebtoken::decode::<Claims>(token, &decoding, &validation).map_err(|error| decode_refusal(&error))?.claims;
+    let given = jsonwebtoken::decode::<Given>(token, &decoding, &validation).map_err(|error| decode_refusal(&error))?.claims;
+    let claims = Claims::read(&given)?;
     check_times(&claims, now.wall_s())?;
     if app.revocations.cover(&key.id, claims.sub.as_deref(), claims.jti.as_deref(), claims.iat) {
         return Err(Refusal::of(ErrorCode::TokenRevoked));
@@ -137,9 +183,7 @@ fn decode_refusal(error: &jsonwebtoken::errors::Error) -> Refusal {
     use jsonwebtoken::errors::ErrorKind;
     match error.kind() {
         ErrorKind::InvalidSignature => invalid("The token's signature does not match its key."),
-        ErrorKind::Json(_) => {
-            invalid("The token's claims are not what a client token holds; exp is required, cap maps patterns to lists of operations.")
-        }
+        ErrorKind::Json(_) => invalid("The token's claims are not a JSON object."),
         _ => Refusal::of(ErrorCode::TokenInvalid),
     }
 }

@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{FromRequest, State};
+use axum::extract::{FromRequest, Path, State};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
@@ -47,6 +47,7 @@ pub(crate) struct Call {
 impl Call {
     async fn read(node: &SharedNode, request: Request<Body>) -> Result<Self, Refusal> {
         let (head, body) = request.into_parts();
+        body::check_announced(&head.headers, node.config.body_bytes_max)?;
         let body = body::read(body, node.config.body_bytes_max).await?;
         let peer = head.extensions.get::<SocketAddr>().copied();
         let requester = head.extensions.get::<Requester>().cloned().unwrap_or_default();
@@ -138,6 +139,9 @@ fn split_app_path(path: &str) -> Option<(&str, &str)> {
 
 async fn route(node: &SharedNode, request: Request<Body>) -> Response<Body> {
     match router_of(node).oneshot(request).await {
+        Ok(response) if is_plain_refusal(&response) => {
+            refused(node, &Refusal::new(ErrorCode::InvalidRequest, "The path holds percent-encoded bytes that are no UTF-8."))
+        }
         Ok(response) => response,
         Err(never) => match never {},
     }
@@ -152,24 +156,44 @@ fn router_of(node: &SharedNode) -> Router {
     ROUTER.with_borrow_mut(|slot| slot.get_or_insert_with(|| router(SharedNode::clone(node))).clone())
 }
 
-/// Everything that is not hot.
+/// Every path; the hot ones too, so that the wrong method is told which is right.
 pub(crate) fn router(node: SharedNode) -> Router {
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/sdk/peal.js", get(sdk::script))
         .route("/docs/{page}", get(docs::page))
+        .route("/apps/{app}/events", post(events))
+        .route("/apps/{app}/batch_events", post(batch_events))
         .route("/apps/{app}/channels", get(queries::channels))
         .route("/apps/{app}/channels/{channel}", get(queries::channel))
         .route("/apps/{app}/channels/{channel}/users", get(queries::users))
         .route("/apps/{app}/users/{user}/terminate_connections", post(control::terminate_connections))
         .route("/users/{user}/terminate_connections", post(control::terminate_connections_by_key))
-        .route("/v1/channels/{channel}/messages", get(native::history))
+        .route("/v1/channels/{channel}/messages", get(native::history).post(publish))
         .route("/v1/apps/{app}/revocations", post(control::revoke))
         .route("/v1/connections/{connection}/disconnect", post(control::disconnect))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(node)
+}
+
+async fn events(State(node): State<SharedNode>, Path(app): Path<String>, call: Call) -> Response<Body> {
+    pusher::events(&node, &app, &call).await.unwrap_or_else(|refusal| refused(&node, &refusal))
+}
+
+async fn batch_events(State(node): State<SharedNode>, Path(app): Path<String>, call: Call) -> Response<Body> {
+    pusher::batch_events(&node, &app, &call).await.unwrap_or_else(|refusal| refused(&node, &refusal))
+}
+
+async fn publish(State(node): State<SharedNode>, Path(channel): Path<String>, call: Call) -> Response<Body> {
+    native::publish(&node, &channel, &call).await.unwrap_or_else(|refusal| refused(&node, &refusal))
+}
+
+/// axum refuses a path that does not decode with a text of its own.
+fn is_plain_refusal(response: &Response<Body>) -> bool {
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    response.status() == StatusCode::BAD_REQUEST && content_type.is_some_and(|found| found.as_bytes().starts_with(b"text/plain"))
 }
 
 async fn not_found(State(node): State<SharedNode>, uri: Uri) -> Response<Body> {
@@ -208,7 +232,8 @@ pub(crate) fn problem(node: &SharedNode, refusal: &Refusal) -> Response<Body> {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
     }
     if info.http_status == 401 {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Peal\""));
+        // No Basic here: browsers would ask their user for a password.
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Peal-HMAC-SHA256"));
     }
     response
 }
@@ -225,15 +250,15 @@ pub(crate) fn decode(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }
 
-/// The decoded pairs of a query, in order.
-pub(crate) fn query_pairs(uri: &Uri) -> Vec<(String, String)> {
-    let pair = |pair: &str| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(name).into_owned(), decode(value).into_owned())
-    };
+/// The decoded pairs of a query, in order; borrowed where nothing was encoded.
+pub(crate) fn query_pairs(uri: &Uri) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
+    fn pair(text: &str) -> (Cow<'_, str>, Cow<'_, str>) {
+        let (name, value) = text.split_once('=').unwrap_or((text, ""));
+        (decode(name), decode(value))
+    }
     uri.query().unwrap_or_default().split('&').filter(|text| !text.is_empty()).map(pair).collect()
 }
 
 pub(crate) fn query_parameter(uri: &Uri, name: &str) -> Option<String> {
-    query_pairs(uri).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    query_pairs(uri).into_iter().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }

@@ -41,10 +41,11 @@ pub enum Incoming<'a> {
     Pong,
     /// The client began the closing handshake. The hub answers it and lets the connection go.
     Close(Option<u16>),
-    /// The bytes broke RFC 6455 or a limit of the codec: close with this WebSocket code and refusal.
+    /// The bytes broke RFC 6455 or a limit of the codec: close with this WebSocket code and reason.
     Violation {
         close: u16,
         code: peal_core::ErrorCode,
+        reason: &'static str,
     },
 }
 

@@ -26,8 +26,8 @@ use crate::timer::Timers;
 use crate::topic::Topics;
 use crate::usage::Weight;
 
-/// Bytes of one message before authentication: room for the largest token and no more.
-const PREAUTH_BYTES: usize = 4 * 1024;
+/// Bytes that a connection may send before it has authenticated.
+pub(crate) const PREAUTH_BYTES: usize = 4 * 1024;
 /// What a protocol puts around a message's data: channel, event, ids, signatures.
 const ENVELOPE_BYTES: usize = 16 * 1024;
 

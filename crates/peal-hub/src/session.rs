@@ -52,7 +52,9 @@ impl Hub {
             Protocol::Pusher { key, version } => {
                 Session::PusherOpening(Box::new(PusherOpening { key, version, origin: open.origin, deadline_ms }))
             }
-            Protocol::Native => Session::NativeOpening(Box::new(NativeOpening { origin: open.origin, deadline_ms, waiting: None })),
+            Protocol::Native => {
+                Session::NativeOpening(Box::new(NativeOpening { origin: open.origin, deadline_ms, received: 0, waiting: None }))
+            }
         };
         let handle = self.connections.insert(id, is_pusher, session, now.mono_ms);
         match open.refusal {
@@ -94,8 +96,22 @@ impl Hub {
                 let farewell = if is_pusher || code == Some(1000) { Farewell::Clean } else { Farewell::Lost };
                 self.finish(slot, code.unwrap_or(1000), "", farewell);
             }
-            Incoming::Violation { close, code } => self.finish(slot, close, code.info().name, Farewell::Lost),
+            Incoming::Violation { close, code, reason } => {
+                if code == ErrorCode::FrameTooLarge {
+                    self.push_error(slot, &self.too_large(slot));
+                }
+                self.finish(slot, close, reason, Farewell::Lost);
+            }
         }
+    }
+
+    /// What is said of a message beyond what the codec accepts at this moment.
+    fn too_large(&self, slot: u32) -> Refusal {
+        let limit = self.connections.handle(slot).map_or(0, |handle| self.message_bytes_max(handle)) as u64;
+        let opening = matches!(self.connections.get(slot).map(|connection| &connection.session), Some(Session::NativeOpening(_)));
+        let advice =
+            if opening { "before connect; use a smaller token, and channel tokens for single channels" } else { "on this connection" };
+        Refusal::new(ErrorCode::FrameTooLarge, format!("A message may have {limit} bytes {advice}.")).with_limit(limit, limit + 1)
     }
 
     /// Tells the client about an error that is no answer to a request.

@@ -170,6 +170,7 @@ fn not_json(error: &serde_json::Error, expected: &str) -> Refusal {
     let why = match error.classify() {
         Category::Data => expected.to_owned(),
         // serde_json's sentences for these name what was expected and where, never what was found.
+        Category::Eof if error.line() <= 1 && error.column() == 0 => "It is empty; send one JSON object.".to_owned(),
         Category::Syntax | Category::Eof | Category::Io => format!("Not valid JSON: {error}."),
     };
     Refusal::new(ErrorCode::InvalidJson, why)

@@ -21,7 +21,7 @@ is used where the refusal ends the connection; most do not.
 ";
 
 const GROUPS: [(&str, &str, &[u16]); 6] = [
-    ("The request is wrong", "Sending the same again will fail again.", &[400, 405, 415]),
+    ("The request is wrong", "Sending the same again will fail again.", &[400, 405, 415, 426]),
     ("Who are you?", "The credentials are missing, wrong or no longer good.", &[401]),
     ("You may not, or it is not there", "What belongs to others looks as if it did not exist.", &[403, 404, 409]),
     ("Too much", "A limit of the plan, the rule or the protocol was reached.", &[413, 429]),

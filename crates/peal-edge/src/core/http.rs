@@ -1,13 +1,17 @@
 //! The HTTP phase of a connection: REST requests, or the upgrade that ends it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use axum::body::Body;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -24,11 +28,16 @@ use crate::rest;
 /// hyper's smallest: a request head must fit.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 
+/// How long a kept connection may wait for its next request: longer than what libraries and proxies keep theirs.
+const IDLE: Duration = Duration::from_secs(75);
+
 /// Serves requests until the client goes or upgrades.
 pub(crate) async fn serve(core: Rc<Core>, stream: TcpStream, peer: SocketAddr) -> Option<Upgraded> {
     let upgrade: RefCell<Option<Open>> = RefCell::new(None);
+    let asked = Cell::new(false);
     let service = service_fn(|request: Request<Incoming>| {
         let (core, upgrade) = (&core, &upgrade);
+        asked.set(true);
         async move {
             let response = match websocket_protocol(&request) {
                 Some(protocol) => accept_upgrade(core, &request, protocol, upgrade),
@@ -37,14 +46,19 @@ pub(crate) async fn serve(core: Rc<Core>, stream: TcpStream, peer: SocketAddr) -
             Ok::<_, Infallible>(response)
         }
     });
-    let parts = http1::Builder::new()
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(core.node.config.head_timeout)
+        .header_read_timeout(IDLE)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service)
-        .without_shutdown()
-        .await
-        .ok()?;
+        .without_shutdown();
+    let mut connection = pin!(connection);
+    let parts = tokio::select! {
+        parts = &mut connection => parts,
+        // Whoever has sent no request by now is no client; whoever has may keep the connection.
+        () = tokio::time::sleep(core.node.config.head_timeout) => if asked.get() { connection.await } else { return None },
+    };
+    let parts = parts.ok()?;
     let http1::Parts { io, read_buf, .. } = parts;
     let open = upgrade.take()?;
     Some(Upgraded { stream: io.into_inner(), leftover: Bytes::copy_from_slice(&read_buf), open })
@@ -52,8 +66,7 @@ pub(crate) async fn serve(core: Rc<Core>, stream: TcpStream, peer: SocketAddr) -
 
 /// What a request to a WebSocket path wants to speak; `None` for every other request. The Pusher path may stand behind any prefix.
 fn websocket_protocol(request: &Request<Incoming>) -> Option<Protocol> {
-    let upgrade = request.headers().get(header::UPGRADE)?.to_str().ok()?;
-    if !upgrade.split(',').any(|token| token.trim().eq_ignore_ascii_case("websocket")) {
+    if request.method() == Method::OPTIONS {
         return None;
     }
     let path = request.uri().path();
@@ -66,20 +79,12 @@ fn websocket_protocol(request: &Request<Incoming>) -> Option<Protocol> {
 }
 
 fn accept_upgrade(core: &Core, request: &Request<Incoming>, protocol: Protocol, upgrade: &RefCell<Option<Open>>) -> Response<Body> {
-    let headers = request.headers();
-    let version_ok = headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
-    let (Some(key), true, http::Version::HTTP_11) = (headers.get(header::SEC_WEBSOCKET_KEY), version_ok, request.version()) else {
-        return rest::problem(
-            &core.node,
-            &Refusal::new(
-                ErrorCode::InvalidRequest,
-                "This is no WebSocket handshake of version 13: Sec-WebSocket-Key or Sec-WebSocket-Version is missing or wrong.",
-            ),
-        );
+    let accept = match handshake(request) {
+        Ok(key) => ws::accept_key(key),
+        Err(refusal) => return rest::refused(&core.node, &refusal),
     };
-    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned);
+    let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned);
     *upgrade.borrow_mut() = Some(Open { protocol, origin, refusal: core.node.admit_connection() });
-    let accept = ws::accept_key(key.as_bytes());
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -87,4 +92,25 @@ fn accept_upgrade(core: &Core, request: &Request<Incoming>, protocol: Protocol, 
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, HeaderValue::from_str(&accept).expect("base64 is a valid header value"));
     response
+}
+
+/// Checks an opening handshake (RFC 6455, 4.2.1) and answers its `Sec-WebSocket-Key`.
+fn handshake(request: &Request<Incoming>) -> Result<&[u8], Refusal> {
+    let headers = request.headers();
+    let names = |name: header::HeaderName, token: &str| {
+        let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|found| found.trim().eq_ignore_ascii_case(token))
+    };
+    if !names(header::UPGRADE, "websocket") || !names(header::CONNECTION, "upgrade") {
+        return Err(Refusal::of(ErrorCode::UpgradeRequired));
+    }
+    if request.method() != Method::GET || request.version() != Version::HTTP_11 {
+        return Err(Refusal::new(ErrorCode::UpgradeRequired, "A WebSocket begins with GET over HTTP/1.1."));
+    }
+    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        return Err(Refusal::new(ErrorCode::UpgradeRequired, "Sec-WebSocket-Version is missing or not 13."));
+    }
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes);
+    key.filter(|key| STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16))
+        .ok_or_else(|| Refusal::new(ErrorCode::UpgradeRequired, "Sec-WebSocket-Key is missing or not 16 bytes in base64."))
 }

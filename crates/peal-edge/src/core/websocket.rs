@@ -117,7 +117,8 @@ fn receive(core: &Rc<Core>, socket: &Socket, decoder: &mut ws::Decoder, bytes: &
             Ok(Some(ws::Event::Close { code, .. })) => Incoming::Close(code),
             Ok(None) => return ControlFlow::Continue(()),
             Err(violation) => {
-                let incoming = Incoming::Violation { close: violation.close_code, code: violation.error_code() };
+                let incoming =
+                    Incoming::Violation { close: violation.close_code, code: violation.error_code(), reason: violation.kind.reason() };
                 core.with_hub(|hub, now| hub.receive(now, socket.handle, incoming));
                 return ControlFlow::Continue(());
             }

@@ -51,6 +51,9 @@ async fn disconnect_one(node: &SharedNode, connection: &str, call: &Call) -> Ans
     Ok(json("{}"))
 }
 
+/// Clocks may differ by so much.
+const ISSUED_BEFORE_AHEAD_S: u64 = 30;
+
 /// What to revoke: exactly one.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -85,6 +88,12 @@ fn same_app(caller: &Caller, app: &str) -> Result<(), Refusal> {
 fn revocation(body: &[u8], now_s: u64) -> Result<Revocation, Refusal> {
     let invalid = |why: String| Refusal::new(ErrorCode::InvalidRequest, why);
     let body: RevocationBody = serde_json::from_slice(body).map_err(|error| invalid(format!("The body is not a revocation: {error}.")))?;
+    // A revocation cannot be taken back, and one with milliseconds would lock every client out for ever.
+    if body.issued_before.is_some_and(|at| at > now_s + ISSUED_BEFORE_AHEAD_S) {
+        return Err(invalid(format!(
+            "issued_before is in Unix seconds and at most {ISSUED_BEFORE_AHEAD_S} seconds ahead; the time here is {now_s}."
+        )));
+    }
     match (body.client_id, body.token_id, body.issued_before) {
         (Some(client_id), None, issued_before) => Ok(Revocation::Client { client_id, issued_before: issued_before.unwrap_or(now_s + 1) }),
         (None, Some(token_id), None) => Ok(Revocation::Token(token_id)),

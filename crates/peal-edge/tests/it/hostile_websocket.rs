@@ -123,11 +123,21 @@ async fn a_handshake_that_never_ends_is_given_up() {
 async fn upgrades_without_their_headers_are_refused_with_a_reason() {
     let node = TestNode::start().await;
     let get = async |headers: &[(&str, &str)]| node.http("GET", "/app/appkey?protocol=7", headers, b"").await;
-    get(&[("upgrade", "websocket")]).await.refused(400, "invalid_request");
-    get(&[("upgrade", "websocket"), ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="), ("sec-websocket-version", "8")])
-        .await
-        .refused(400, "invalid_request");
-    get(&[]).await.refused(404, "not_found");
+    let (upgrade, connection) = (("upgrade", "websocket"), ("connection", "close, Upgrade"));
+    let (key, version) = (("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="), ("sec-websocket-version", "13"));
+    for headers in [
+        &[][..],
+        &[upgrade],
+        &[upgrade, key, version],
+        &[upgrade, connection, key],
+        &[upgrade, connection, version],
+        &[upgrade, connection, key, ("sec-websocket-version", "8")],
+        &[upgrade, connection, ("sec-websocket-key", "x"), version],
+    ] {
+        get(headers).await.refused(426, "upgrade_required");
+    }
+    node.http("GET", "/v1/connect", &[], b"").await.refused(426, "upgrade_required");
+    node.http("POST", "/v1/connect", &[upgrade, connection, key, version], b"").await.refused(426, "upgrade_required");
     node.stop().await;
 }
 

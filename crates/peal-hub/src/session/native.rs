@@ -12,8 +12,8 @@ use std::sync::Arc;
 use peal_core::{App, ChannelName, ClientToken, ErrorCode, KeyId, Operation, Refusal};
 use peal_wire::native::{self, Operation as Op};
 
-use super::Session;
-use crate::hub::Hub;
+use super::{Farewell, Session};
+use crate::hub::{Hub, PREAUTH_BYTES};
 use crate::rate::Rate;
 
 pub(crate) use connect::Presented;
@@ -22,6 +22,8 @@ pub(crate) use connect::Presented;
 pub(crate) struct NativeOpening {
     pub(crate) origin: Option<String>,
     pub(crate) deadline_ms: u64,
+    /// Bytes of messages so far.
+    pub(crate) received: usize,
     /// A `connect` whose key is being looked up: its id and what it presented.
     pub(crate) waiting: Option<(u64, Presented)>,
 }
@@ -95,12 +97,23 @@ impl NativeSession {
         if allowed {
             return Ok(());
         }
-        Err(Refusal::new(ErrorCode::NotAuthorised, format!("The token does not allow {operation} on {channel}.")))
+        Err(Refusal::new(
+            ErrorCode::NotAuthorised,
+            format!("The token, or the anonymous key, does not allow {operation} on {channel}; get a token whose cap does."),
+        ))
     }
 }
 
 impl Hub {
     pub(crate) fn native_text(&mut self, slot: u32, text: &str) {
+        if let Some(Session::NativeOpening(opening)) = self.connections.get_mut(slot).map(|connection| &mut connection.session) {
+            opening.received += text.len();
+            let received = opening.received;
+            if received > PREAUTH_BYTES {
+                let refusal = Refusal::of(ErrorCode::PreauthBudget).with_limit(PREAUTH_BYTES as u64, received as u64);
+                return self.close(slot, &refusal, Farewell::Clean);
+            }
+        }
         let request = match native::decode(text) {
             Ok(request) => request,
             Err((Some(id), refusal)) => return self.push(slot, native::encode_error_reply(id, &refusal)),

@@ -69,8 +69,12 @@ fn a_close_frame_is_answered_and_nothing_comes_after_it() {
 fn a_violation_closes_with_the_code_of_the_websocket_protocol() {
     let mut rig = Rig::new();
     let ada = rig.pusher();
-    rig.incoming(ada, Incoming::Violation { close: 1009, code: peal_core::ErrorCode::FrameTooLarge });
-    assert_eq!(rig.got(ada), [Got::Close(1009, "frame_too_large".into())]);
+    rig.incoming(ada, Incoming::Violation { close: 1002, code: peal_core::ErrorCode::InvalidRequest, reason: "unknown opcode" });
+    assert_eq!(rig.got(ada), [Got::Close(1002, "unknown opcode".into())]);
+    let bob = rig.pusher();
+    rig.incoming(bob, Incoming::Violation { close: 1009, code: peal_core::ErrorCode::FrameTooLarge, reason: "message too large" });
+    assert_eq!(rig.next(bob)["event"], "pusher:error");
+    assert_eq!(rig.got(bob), [Got::Close(1009, "message too large".into())]);
     rig.assert_empty();
 }
 

@@ -3,6 +3,8 @@
 //! `data` of the protocol's own events is a *string* that holds JSON, except where the official documentation shows an object
 //! (`pusher:error`, ping and pong, `pusher:subscription_error`).
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use peal_core::{ChannelName, Data, Message, Publication, Refusal};
 
@@ -21,13 +23,21 @@ pub fn encode_connection_established(socket_id: &str, activity_timeout_s: u32) -
     })
 }
 
+/// The sentence, with the numbers that the other wires have fields for.
+fn message(refusal: &Refusal) -> Cow<'_, str> {
+    match refusal.limit {
+        Some(reached) => format!("{} The limit is {}, this would be {}.", refusal.detail, reached.limit, reached.current).into(),
+        None => Cow::from(&refusal.detail),
+    }
+}
+
 #[must_use]
 pub fn encode_error(refusal: &Refusal) -> Bytes {
     ws::encode_text_with(ENVELOPE + refusal.detail.len(), |buf| {
         let mut frame = Object::begin(buf);
         frame.text("event", "pusher:error");
         frame.object("data", |data| {
-            data.text("message", &refusal.detail);
+            data.text("message", &message(refusal));
             match refusal.code.info().pusher {
                 Some(code) => data.number("code", code),
                 None => data.raw("code", "null"),
@@ -135,7 +145,7 @@ pub fn encode_subscription_error(channel: &str, refusal: &Refusal) -> Bytes {
         frame.text("channel", channel);
         frame.object("data", |data| {
             data.text("type", kind);
-            data.text("error", &refusal.detail);
+            data.text("error", &message(refusal));
             data.number("status", status);
         });
         frame.end();

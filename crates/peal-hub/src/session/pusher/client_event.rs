@@ -23,7 +23,7 @@ impl Hub {
         if channel.kind().access == Access::Public || !rule.client_events || stage.is_none_or(|stage| stage == Stage::Joining) {
             return Err(Refusal::of(ErrorCode::ClientEventNotAllowed));
         }
-        let (limit, size) = (app.limits.pusher_data_bytes as usize, data.get().len());
+        let (limit, size) = (app.limits.pusher_data_bytes as usize, data_bytes(data));
         if size > limit {
             return Err(Refusal::of(ErrorCode::MessageTooLarge).with_limit(limit as u64, size as u64));
         }
@@ -64,4 +64,10 @@ impl Hub {
             self.push_error(slot, &unavailable());
         }
     }
+}
+
+/// Bytes of the payload as the same text would have in a server's request: a JSON string counts without its quotes.
+fn data_bytes(data: &RawValue) -> usize {
+    let text = data.get();
+    if text.starts_with('"') { text.len() - 2 } else { text.len() }
 }
