@@ -2,6 +2,7 @@
 //! send, `leaks` counts what is left behind, `publish` and `subscribe` are the ordinary paths. What needs an official client library
 //! belongs in `sdk-js/compat`, what needs no socket in `peal-hub`.
 
+mod changes;
 mod hostile_http;
 mod hostile_native;
 mod hostile_pusher;
