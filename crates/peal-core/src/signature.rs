@@ -1,5 +1,7 @@
 //! Signatures over requests and subscriptions: Pusher's and the native one. Every comparison is in constant time.
 
+use std::borrow::Cow;
+
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use secrecy::{ExposeSecret, SecretString};
@@ -38,6 +40,10 @@ pub fn md5_hex(bytes: &[u8]) -> String {
     hex::encode(Md5::digest(bytes))
 }
 
+fn lower_case(text: &str) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) { text.to_ascii_lowercase().into() } else { text.into() }
+}
+
 fn timestamp_fresh(timestamp_s: u64, now_s: u64) -> Result<(), Refusal> {
     let off = now_s.abs_diff(timestamp_s);
     if off <= TIMESTAMP_TOLERANCE_S {
@@ -51,19 +57,19 @@ fn timestamp_fresh(timestamp_s: u64, now_s: u64) -> Result<(), Refusal> {
 
 /// A Pusher REST request, ready to be checked (Pusher protocol 7, Signing).
 #[derive(Debug)]
-pub struct PusherRequest<'a> {
+pub struct PusherRequest<'a, T = String> {
     /// Upper case.
     pub method: &'a str,
     /// As sent, still percent-encoded.
     pub path: &'a str,
     /// Decoded pairs in the order sent.
-    pub query: &'a [(String, String)],
+    pub query: &'a [(T, T)],
     pub body: &'a [u8],
 }
 
-impl PusherRequest<'_> {
+impl<T: AsRef<str>> PusherRequest<'_, T> {
     fn parameter(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.query.iter().find(|(key, _)| key.as_ref() == name).map(|(_, value)| value.as_ref())
     }
 
     /// The `auth_key` parameter.
@@ -75,15 +81,25 @@ impl PusherRequest<'_> {
     /// The text under the signature: method, path, and the sorted query without the signature itself.
     #[must_use]
     pub fn signed_text(&self) -> String {
-        let mut pairs: Vec<(String, &str)> = self
+        let mut pairs: Vec<(Cow<'_, str>, &str)> = self
             .query
             .iter()
-            .map(|(key, value)| (key.to_ascii_lowercase(), value.as_str()))
+            .map(|(key, value)| (lower_case(key.as_ref()), value.as_ref()))
             .filter(|(key, _)| key != "auth_signature")
             .collect();
         pairs.sort_by(|a, b| a.0.cmp(&b.0));
-        let query = pairs.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join("&");
-        format!("{}\n{}\n{query}", self.method, self.path)
+        let size: usize = pairs.iter().map(|(key, value)| key.len() + value.len() + 2).sum();
+        let mut text = String::with_capacity(self.method.len() + self.path.len() + size + 2);
+        for part in [self.method, "\n", self.path, "\n"] {
+            text.push_str(part);
+        }
+        for (place, (key, value)) in pairs.iter().enumerate() {
+            let separator = if place == 0 { "" } else { "&" };
+            for part in [separator, key, "=", value] {
+                text.push_str(part);
+            }
+        }
+        text
     }
 
     /// # Errors
@@ -100,8 +116,9 @@ impl PusherRequest<'_> {
         timestamp_fresh(timestamp, now_s)?;
         match self.parameter("body_md5") {
             Some(given) => {
-                let expected = md5_hex(self.body);
-                if !bool::from(expected.as_bytes().ct_eq(given.to_ascii_lowercase().as_bytes())) {
+                let mut hash = [0; 16];
+                let is_hash = hex::decode_to_slice(given, &mut hash).is_ok();
+                if !is_hash || !bool::from(Md5::digest(self.body).as_slice().ct_eq(&hash)) {
                     return Err(Refusal::new(ErrorCode::BodyHashInvalid, "body_md5 is not the MD5 of the body that arrived."));
                 }
             }

@@ -1,7 +1,5 @@
 //! Native REST: publish to a channel, read its history (protocol 7).
 
-use std::borrow::Cow;
-
 use axum::body::Body;
 use axum::extract::{Path, State};
 use http::Response;
@@ -70,8 +68,7 @@ async fn read_history(node: &SharedNode, channel: &str, call: &Call) -> Answer {
     let caller = auth::native(node, call).await?;
     let channel = ChannelName::parse(channel)?;
     caller.require(Operation::History, &channel)?;
-    let query = query_pairs(&call.uri);
-    let asked = decode_history_query(channel, query.iter().map(|(name, value)| (Cow::from(name), Cow::from(value))))?;
+    let asked = decode_history_query(channel, query_pairs(&call.uri))?;
     let query = HistoryQuery {
         topic: Topic::messages(caller.app.id, asked.channel),
         after: asked.after,
