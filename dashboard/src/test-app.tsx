@@ -48,6 +48,14 @@ export function refusal(status: number, name: string, detail: string): Answer {
   return { status, body: { code: status * 100, name, title: detail, detail, request_id: 'req-7' } }
 }
 
+/** What the frame asks on every page, where a test is not about it. */
+const DEFAULTS: [RegExp, Answer][] = [
+  [
+    /^GET \/apps\/\d+\/limits$/,
+    { body: { plan: { id: 'unlimited', title: 'Unlimited', messages_per_month: null }, items: [] } },
+  ],
+]
+
 /** Keys are like `GET /session`. An operation that is not in the table is not reachable. Gives the calls made so far. */
 export function stubApi(answers: Answers): string[] {
   const calls: string[] = []
@@ -55,7 +63,7 @@ export function stubApi(answers: Answers): string[] {
     const url = new URL(request.url)
     const operation = `${request.method} ${url.pathname.replace('/api/v1', '')}`
     calls.push(operation)
-    const entry = answers[operation]
+    const entry = answers[operation] ?? DEFAULTS.find(([pattern]) => pattern.test(operation))?.[1]
     if (!entry) throw new TypeError(`no answer for ${operation}`)
     const body = await request.text()
     const answer = typeof entry === 'function' ? entry(body ? JSON.parse(body) : undefined, url.searchParams) : entry

@@ -1,6 +1,7 @@
 import '@testing-library/jest-dom/vitest'
 import { cleanup } from '@testing-library/react'
 import { afterEach, vi } from 'vitest'
+import { reportReachable } from './api/reachability'
 
 // What jsdom lacks and pages call.
 window.scrollTo = () => {}
@@ -11,4 +12,5 @@ afterEach(() => {
   cleanup()
   localStorage.clear()
   vi.unstubAllGlobals()
+  reportReachable(true)
 })

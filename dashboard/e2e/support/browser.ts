@@ -73,5 +73,7 @@ export async function expectFitsWidth(page: Page): Promise<void> {
 }
 
 export async function screenshot(page: Page, name: string): Promise<void> {
+  // A sticky header is pictured where it stands, which in the middle of a long page only confuses.
+  await page.evaluate(() => window.scrollTo(0, 0))
   await page.screenshot({ path: `${SCREENSHOTS}${name}.png`, fullPage: true })
 }

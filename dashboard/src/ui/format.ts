@@ -2,11 +2,18 @@
 
 const WHOLE = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
 const TENTHS = new Intl.NumberFormat('en-US', { maximumFractionDigits: 1 })
+const HUNDREDTHS = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 })
 const SHORT = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 })
 
 /** `1,204`; below ten with one decimal if it has one. */
 export function formatCount(value: number): string {
   return Math.abs(value) < 10 ? TENTHS.format(value) : WHOLE.format(value)
+}
+
+/** A rate or an average: small ones with more digits, so that something does not read as nothing. */
+export function formatRate(value: number): string {
+  if (value > 0 && value < 0.005) return '< 0.01'
+  return value < 1 ? HUNDREDTHS.format(value) : formatCount(value)
 }
 
 /** `1.2M`, for axes and narrow places. */
@@ -21,11 +28,11 @@ const DURATIONS: [number, string][] = [
   [1_000, 's'],
 ]
 
-/** `2 min`, `24 h`; the largest unit that is whole, days from three on. */
+/** `2 min`, `24 h`; the largest unit that is whole, and days only beyond three. */
 export function formatDuration(ms: number): string {
   if (ms === 0) return '0 s'
   for (const [length, unit] of DURATIONS) {
-    if (ms % length === 0 && !(unit === 'd' && ms < 3 * length)) return `${WHOLE.format(ms / length)} ${unit}`
+    if (ms % length === 0 && !(unit === 'd' && ms <= 3 * length)) return `${WHOLE.format(ms / length)} ${unit}`
   }
   return `${WHOLE.format(ms)} ms`
 }

@@ -18,7 +18,7 @@ export function Panel({ title, lead, aside, danger, children }: PanelProps) {
       aria-labelledby={id}
       className={cx('rounded-lg border bg-surface', danger ? 'border-danger' : 'border-line')}
     >
-      <header className="flex flex-wrap items-start justify-between gap-x-4 gap-y-2 border-b border-line px-4 py-3">
+      <header className="flex min-h-12 flex-wrap items-center justify-between gap-x-4 gap-y-2 border-b border-line px-4 py-2">
         <div className="min-w-0">
           <h2 id={id} className="text-base font-semibold">
             {title}

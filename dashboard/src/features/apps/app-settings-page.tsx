@@ -161,7 +161,7 @@ function DangerZone({ app, session }: { app: App; session: Session }) {
             <ProblemNotice problem={asProblem(resume.error)} />
           </div>
         )}
-        <Danger title="Delete app" text="Its keys, rules and usage go with it. This cannot be undone.">
+        <Danger title="Delete app" text="It goes with its keys, rules and usage. This cannot be undone.">
           <Button look="danger" onClick={() => setAsking('delete')}>
             Delete app…
           </Button>

@@ -42,7 +42,7 @@ export function DeleteApp({ app, email, open, close }: DeleteAppProps) {
         >
           <ul className="list-disc space-y-0.5 pl-5 text-muted">
             <li>its keys stop working and its connections are closed, within 2 seconds</li>
-            <li>its rules, history and usage are gone</li>
+            <li>its rules, history and usage can no longer be read</li>
             <li>its id is never used again</li>
           </ul>
           <p>This cannot be undone. To stop its traffic for a while, pause it instead.</p>

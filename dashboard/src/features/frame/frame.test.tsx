@@ -1,4 +1,4 @@
-import { screen, waitFor, within } from '@testing-library/react'
+import { cleanup, screen, waitFor, within } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
 import { describe, expect, it, vi } from 'vitest'
 import { type Answers, APP, renderApp, SESSION, stubApi, testKey } from '#/test-app'
@@ -65,6 +65,21 @@ describe('the frame', () => {
     await userEvent.keyboard(']')
     expect(await crumbs().findByText('Shop')).toBeVisible()
     expect(crumbs().getByText('Keys')).toBeVisible()
+  })
+
+  it('says when a quota is nearly used, and nothing before', async () => {
+    const quota = (messages_per_month: number) => ({
+      [`GET /apps/${APP.id}/limits`]: { body: { plan: { id: 'free', title: 'Free', messages_per_month }, items: [] } },
+      [`GET /apps/${APP.id}/usage`]: stubUsage({ messages_in: 30, messages_out: 50 }),
+    })
+    await open(quota(100))
+    expect(await screen.findByText(/^80 % of the 100 messages included in/)).toBeVisible()
+    cleanup()
+    await open(quota(80))
+    expect(await screen.findByText(/^All 80 messages included in/)).toBeVisible()
+    cleanup()
+    await open(quota(101))
+    expect(screen.queryByText(/messages included in/)).toBeNull()
   })
 
   it('says that the server does not answer, and stops saying so when it does', async () => {

@@ -88,9 +88,9 @@ function MatrixRow({ row, number, mistake, highlighted, change, remove }: Matrix
           <Trash2 size={14} aria-hidden />
         </Button>
       </div>
-      <div className="mt-2 flex flex-wrap gap-x-4 gap-y-1.5 pl-6">
+      <div className="mt-1.5 grid grid-cols-2 gap-x-2 pl-6 min-[400px]:grid-cols-3 sm:grid-cols-6">
         {OPERATIONS.map((operation) => (
-          <label key={operation.id} className="flex items-center gap-1.5 text-xs" title={operation.hint}>
+          <label key={operation.id} className="flex min-h-7 items-center gap-1.5 text-xs" title={operation.hint}>
             <input
               type="checkbox"
               checked={row.operations.includes(operation.id)}

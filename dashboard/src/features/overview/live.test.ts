@@ -32,7 +32,8 @@ describe('live numbers', () => {
 
   it('are rates over the minute before until then', () => {
     expect(at(125).perSecond).toEqual({ in: 2, out: 1 })
-    expect(at(125).connections).toBe(9)
+    expect(at(125).connections).toBe(3)
+    expect(at(125).connectionsLine).toEqual([2, 3])
   })
 
   it('do not look past what is complete', () => {

@@ -5,6 +5,9 @@ const MINUTE = 60_000
 /** Over less of a minute than this, a rate says little, and the minute before is shown. */
 const RATE_MS_MIN = 20_000
 
+/** Connections are heard of this much after messages; a younger minute seems empty. */
+const CONNECTIONS_LATE_MS = 20_000
+
 export interface Live {
   /** The most connections at once in the newest minute that has been heard of. */
   connections: number
@@ -20,10 +23,11 @@ export function liveNumbers(incoming: UsageView, outgoing: UsageView, connection
   const outs = valuesOf(outgoing, 'out')
   const peaks = valuesOf(connections, 'peak')
   const completeTo = Math.min(incoming.completeTo, outgoing.completeTo)
+  const heard = newest(connections, CONNECTIONS_LATE_MS)
   return {
-    connections: peaks[newest(connections)] ?? 0,
+    connections: peaks[heard] ?? 0,
     perSecond: { in: rate(incoming, ins), out: rate(outgoing, outs) },
-    connectionsLine: peaks,
+    connectionsLine: peaks.slice(0, heard + 1),
     messagesLine: ins.map((value, at) => value + (outs[at] ?? 0)),
     completeTo,
   }
@@ -33,9 +37,9 @@ function valuesOf(view: UsageView, id: string): readonly number[] {
   return view.chart.series.find((series) => series.id === id)?.values ?? []
 }
 
-/** The newest minute that has begun before the time up to which the numbers are complete. */
-function newest({ chart, completeTo }: UsageView): number {
-  const at = chart.times.findLastIndex((time) => time < completeTo)
+/** The newest minute that had begun so long before the time up to which the numbers are complete. */
+function newest({ chart, completeTo }: UsageView, lateMs = 0): number {
+  const at = chart.times.findLastIndex((time) => time < completeTo - lateMs)
   return Math.max(0, at)
 }
 

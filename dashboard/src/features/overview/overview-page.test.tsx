@@ -36,7 +36,7 @@ describe('the overview', () => {
     open({ messages_in: 60, messages_out: 240, peak_connections: 4, average: 1 })
     expect(await tile('Connections now')).toHaveTextContent('4peak in 24 hours 4')
     const month = new Date().toLocaleDateString('en-GB', { month: 'long', timeZone: 'UTC' })
-    expect(await tile(`Messages in ${month}`)).toHaveTextContent('300of 1,000 included')
+    expect(await tile(`Messages in ${month}`)).toHaveTextContent('300in 60, out 240; 1,000 included')
     expect((await tile('Messages per second'))?.textContent).toMatch(/in [\d.]+, out [\d.]+/)
     const steps = within(screen.getByRole('region', { name: 'First steps' }))
     expect(steps.getAllByText('(done)')).toHaveLength(3)

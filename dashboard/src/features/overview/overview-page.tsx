@@ -5,26 +5,30 @@ import { keysQuery, limitsQuery, rulesQuery } from '#/api/queries'
 import type { App, Session } from '#/api/types'
 import { appSearch } from '#/features/frame/current-app'
 import { mayPublish } from '#/features/keys/capabilities'
+import { monthName, monthQuery } from '#/features/usage/month'
 import { type UsageView, usageQuery } from '#/features/usage/usage-query'
 import { SnippetCard } from '#/features/welcome/snippet-card'
 import { endpoint } from '#/features/welcome/snippets'
 import { CopyButton } from '#/ui/copy-button'
-import { formatCount, formatShort } from '#/ui/format'
+import { formatCount, formatRate, formatShort } from '#/ui/format'
 import { PageHeader } from '#/ui/page-header'
 import { Panel, Skeleton } from '#/ui/panel'
 import { QueryView } from '#/ui/query-view'
 import { clockSeconds } from '#/ui/time'
 import { Checklist } from './checklist'
 import { liveNumbers } from './live'
-import { monthName, monthQuery } from './month'
 import { Tile } from './tile'
 
+/** All of the page is read again this often. */
+const REFRESH_MS = 5_000
+
 export function OverviewPage({ app, session }: { app: App; session: Session }) {
-  const incoming = useQuery(usageQuery(app.id, 'in', 'hour'))
-  const outgoing = useQuery(usageQuery(app.id, 'out', 'hour'))
-  const connections = useQuery(usageQuery(app.id, 'connections', 'hour'))
-  const today = useQuery(usageQuery(app.id, 'connections', 'day'))
-  const month = useQuery(monthQuery(app.id))
+  const live = { refetchInterval: REFRESH_MS }
+  const incoming = useQuery({ ...usageQuery(app.id, 'in', 'hour'), ...live })
+  const outgoing = useQuery({ ...usageQuery(app.id, 'out', 'hour'), ...live })
+  const connections = useQuery({ ...usageQuery(app.id, 'connections', 'hour'), ...live })
+  const today = useQuery({ ...usageQuery(app.id, 'connections', 'day'), ...live })
+  const month = useQuery({ ...monthQuery(app.id), ...live })
   const limits = useQuery(limitsQuery(app.id))
   const rules = useQuery(rulesQuery(app.id))
   const queries = [incoming, outgoing, connections, today, month]
@@ -110,7 +114,7 @@ function Tiles({ data, included, peakToday }: TilesProps) {
         <Tile
           label={`Messages in ${monthName(Date.now())}`}
           value={formatCount(month.messages)}
-          note={included === null ? 'no quota' : `of ${formatShort(included)} included`}
+          note={`in ${formatShort(month.incoming)}, out ${formatShort(month.outgoing)}; ${included === null ? 'no quota' : `${formatShort(included)} included`}`}
           share={included === null ? undefined : { used: month.messages, of: included }}
         />
       </dl>
@@ -176,8 +180,4 @@ function Connect({ app, session }: { app: App; session: Session }) {
 
 function figure(view: UsageView, label: string): number {
   return view.figures.find((figure) => figure.label === label)?.value ?? 0
-}
-
-function formatRate(value: number): string {
-  return value > 0 && value < 0.05 ? '< 0.1' : formatCount(value)
 }

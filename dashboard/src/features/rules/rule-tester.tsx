@@ -61,7 +61,8 @@ export function RuleTester({ channel, onChange, test }: RuleTesterProps) {
         {test.problem && <span className="text-danger">{test.problem}</span>}
         {test.verdict && (
           <>
-            {test.verdict.why} <span className="text-ink">{describeSettings(test.verdict.settings).join(', ')}.</span>
+            {test.verdict.why}{' '}
+            <span className="text-ink">In force: {describeSettings(test.verdict.settings).join(', ')}.</span>
           </>
         )}
         {!test.problem && !test.verdict && 'Type a channel name. Unsaved changes are taken into account.'}

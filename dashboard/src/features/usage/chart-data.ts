@@ -1,5 +1,5 @@
 /** What a chart shows, apart from how it is drawn: series over one time axis, their summary in words, and their table. */
-import { formatCount } from '#/ui/format'
+import { formatCount, formatRate } from '#/ui/format'
 
 export type Range = 'hour' | 'day' | 'month'
 
@@ -69,7 +69,7 @@ function summarizeSeries(series: Series, data: ChartData): string {
   const last = series.values.at(-1) ?? 0
   const sum = series.values.reduce((sum, value) => sum + value, 0)
   const all = series.summed ? `${formatCount(sum)} in all, ` : ''
-  return `${series.label}: ${all}most ${formatCount(most)} ${data.range === 'month' ? 'on' : 'at'} ${periodLabel(at, data.range)}, latest ${formatCount(last)}.`
+  return `${series.label}: ${all}most ${formatRate(most)} ${data.range === 'month' ? 'on' : 'at'} ${periodLabel(at, data.range)}, latest ${formatRate(last)}.`
 }
 
 /** Minutes and hours on the person's clock; days as UTC has them, because that is how they are counted. */

@@ -5,7 +5,7 @@
 import 'uplot/dist/uPlot.min.css'
 import { type KeyboardEvent, useEffect, useRef, useState } from 'react'
 import uPlot from 'uplot'
-import { formatCount, formatShort } from '#/ui/format'
+import { formatRate, formatShort } from '#/ui/format'
 import { type ChartData, periodLabel, summarize } from './chart-data'
 
 const HEIGHT = 280
@@ -98,7 +98,7 @@ export function Chart({ data, label }: { data: ChartData; label: string }) {
 /** "14:05: 88 messages" */
 function reading(data: ChartData, at: number): string {
   const values = data.series.map((series) => {
-    const value = formatCount(series.values[at] ?? 0)
+    const value = formatRate(series.values[at] ?? 0)
     return data.series.length > 1 ? `${series.label.toLowerCase()} ${value}` : `${value} ${series.unit}`
   })
   return `${periodLabel(data.times[at] ?? 0, data.range)}: ${values.join(', ')}`
@@ -129,7 +129,12 @@ function options(data: ChartData, element: HTMLElement, setCursor: (at: number |
     cursor: { drag: { x: false, y: false }, points: { size: 7 }, y: false },
     scales: { y: { range: (_, __, max) => [0, Math.max(4, max * 1.1)] } },
     axes: [
-      { ...axis, values: (_, splits) => splits.map((split) => periodLabel(split * 1_000, data.range)), space: 64 },
+      {
+        ...axis,
+        values: (_, splits) => splits.map((split) => periodLabel(split * 1_000, data.range)),
+        space: 64,
+        size: 30,
+      },
       {
         ...axis,
         values: (_, splits) => splits.map((split) => (Number.isInteger(split) ? formatShort(split) : '')),

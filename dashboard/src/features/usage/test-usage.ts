@@ -24,7 +24,7 @@ export function stubUsage(latest: Record<string, number>) {
         resolution,
         from: new Date(from).toISOString(),
         to: new Date(to).toISOString(),
-        complete_to: new Date().toISOString(),
+        complete_to: new Date(to).toISOString(),
         items,
         totals: Object.fromEntries(METRICS.map((name) => [name, latest[name] ?? 0])),
         peak: latest.peak_connections ?? 0,

@@ -6,7 +6,7 @@ import type { App, Session } from '#/api/types'
 import { appSearch } from '#/features/frame/current-app'
 import { buttonClass } from '#/ui/button'
 import { Segments } from '#/ui/choice'
-import { formatCount } from '#/ui/format'
+import { formatRate } from '#/ui/format'
 import { PageHeader } from '#/ui/page-header'
 import { QueryView } from '#/ui/query-view'
 import { tabClass } from '#/ui/tab-class'
@@ -97,7 +97,7 @@ function View({ view, label, asTable }: { view: UsageView; label: string; asTabl
           {view.figures.map((figure) => (
             <div key={figure.label} data-figure={figure.label}>
               <dt className="text-xs text-muted">{figure.label}</dt>
-              <dd className="text-xl font-semibold tracking-tight">{formatCount(figure.value)}</dd>
+              <dd className="text-xl font-semibold tracking-tight">{formatRate(figure.value)}</dd>
             </div>
           ))}
         </dl>

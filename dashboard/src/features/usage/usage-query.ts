@@ -4,8 +4,8 @@ import { api, type UsageQuestion } from '#/api/client'
 import type { Usage } from '#/api/types'
 import { boundsOf, type ChartData, type Range, rangeInfo, type Series } from './chart-data'
 
-/** What is shown is as old as this at most; the server itself is some seconds behind the traffic. */
-const REFRESH_MS = 5_000
+/** The server is up to seven seconds behind the traffic, and ten are promised. */
+const REFRESH_MS = 2_500
 
 export type Tab = 'in' | 'out' | 'connections'
 

@@ -1,5 +1,5 @@
 /** The chart's numbers as rows, newest first. */
-import { formatCount } from '#/ui/format'
+import { formatRate } from '#/ui/format'
 import { type ChartData, periodLabel, rangeInfo } from './chart-data'
 
 export function UsageTable({ data, caption }: { data: ChartData; caption: string }) {
@@ -34,7 +34,7 @@ export function UsageTable({ data, caption }: { data: ChartData; caption: string
               </th>
               {data.series.map((series) => (
                 <td key={series.id} className="px-3 py-1 text-right">
-                  {formatCount(series.values.at(-1 - at) ?? 0)}
+                  {formatRate(series.values.at(-1 - at) ?? 0)}
                 </td>
               ))}
             </tr>

@@ -3,8 +3,6 @@ import { queryOptions } from '@tanstack/react-query'
 import { api } from '#/api/client'
 import type { Usage } from '#/api/types'
 
-const REFRESH_MS = 30_000
-
 export const monthQuery = (app: string) =>
   queryOptions({
     queryKey: ['apps', app, 'month'],
@@ -13,8 +11,7 @@ export const monthQuery = (app: string) =>
       const question = { metric: 'messages_in', resolution: 'month', from: iso(from), to: iso(to) } as const
       return monthTotals(await api.usage(app, question))
     },
-    refetchInterval: REFRESH_MS,
-    staleTime: REFRESH_MS / 2,
+    staleTime: 2_500,
   })
 
 /** What a plan's messages include, is marked in the answer itself. */
