@@ -1,6 +1,7 @@
 import { cleanup, screen, waitFor, within } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
 import { describe, expect, it, vi } from 'vitest'
+import { stubUsage } from '#/features/usage/test-usage'
 import { type Answers, APP, renderApp, SESSION, stubApi, testKey } from '#/test-app'
 
 vi.mock('@peal/client', () => import('#/test-idle-client'))
