@@ -99,8 +99,8 @@ async fn serve_with(
     ports: Ports,
     database: &Database,
 ) -> Result<Running, Failure> {
-    let store =
-        node::connect_to(database.url(), args.database.database.database_connections, data.keyring(&args.database.database)?).await?;
+    let given = &args.database.database;
+    let store = node::connect_to(database.url(), node::store_options(given)?, data.keyring(given)?).await?;
     store.migrate().await.map_err(|error| Failure::because("cannot migrate the database", &error))?;
     let credentials = seed(args, data, &store).await?;
     // Nobody is waiting on a laptop's connections to be spread, and Ctrl-C should be quick.

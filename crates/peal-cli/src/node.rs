@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use peal_api::ApiConfig;
 use peal_broker::MemoryBroker;
+use peal_core::Plans;
 use peal_edge::{EdgeConfig, EdgeError, EdgeHandle};
 use peal_meter::Worker;
 use peal_store::{Keyring, Store, StoreError, StoreOptions};
@@ -29,7 +30,7 @@ pub(crate) fn edge(args: EdgeArgs) -> Result<(), Failure> {
         match store.schema_version_check().await {
             Err(error @ StoreError::SchemaTooOld { .. }) => return Err(Failure::because("run `peal migrate` first", &error)),
             Err(error) => tracing::warn!(%error, "the schema could not be checked; serving what becomes known"),
-            Ok(()) => {}
+            Ok(()) => refuse_a_wrong_keyring(&store).await?,
         }
         for addr in &args.edge.edge_addr {
             listen::probe(*addr, "--edge-addr")?;
@@ -102,6 +103,18 @@ pub(crate) fn meter(args: &MeterArgs) -> Result<(), Failure> {
     })
 }
 
+/// Under a wrong keyring every key would look revoked, so a node does not begin.
+async fn refuse_a_wrong_keyring(store: &Store) -> Result<(), Failure> {
+    match store.keyring_check().await {
+        Err(error) if !error.is_unavailable() => Err(Failure::because("cannot use the master keys", &error)),
+        Err(error) => {
+            tracing::warn!(%error, "the master keys could not be checked");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
 pub(crate) fn start_logging(common: &CommonArgs) -> Result<(), Failure> {
     logging::init(&common.log, common.log_format).map_err(Failure::usage)
 }
@@ -130,11 +143,19 @@ pub(crate) fn given_keyring(args: &DatabaseArgs) -> Result<Option<Keyring>, Fail
 pub(crate) async fn connect(args: &DatabaseArgs, keyring: Keyring) -> Result<Store, Failure> {
     let url =
         args.database_url.as_deref().ok_or_else(|| Failure::usage("there is no database: set PEAL_DATABASE_URL or --database-url"))?;
-    connect_to(url, args.database_connections, keyring).await
+    connect_to(url, store_options(args)?, keyring).await
 }
 
-pub(crate) async fn connect_to(url: &str, max_connections: u32, keyring: Keyring) -> Result<Store, Failure> {
-    let options = StoreOptions { max_connections, ..StoreOptions::default() };
+pub(crate) fn store_options(args: &DatabaseArgs) -> Result<StoreOptions, Failure> {
+    let options = StoreOptions { max_connections: args.database_connections, ..StoreOptions::default() };
+    let Some(path) = &args.plans_file else { return Ok(options) };
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Failure::because(&format!("cannot read the plans in {}", path.display()), &error))?;
+    let plans = Plans::parse(&text).map_err(|error| Failure::usage(format!("--plans-file {}: {error}", path.display())))?;
+    Ok(StoreOptions { plans: Arc::new(plans), ..options })
+}
+
+pub(crate) async fn connect_to(url: &str, options: StoreOptions, keyring: Keyring) -> Result<Store, Failure> {
     Store::connect(url, keyring, options).await.map_err(|error| Failure::because("cannot use the database", &error))
 }
 

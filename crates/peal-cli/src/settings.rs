@@ -154,6 +154,9 @@ pub(crate) struct DatabaseArgs {
     /// Connections to Postgres at most
     #[arg(long, env = "PEAL_DATABASE_CONNECTIONS", value_name = "N", default_value = "10")]
     pub(crate) database_connections: u32,
+    /// A TOML file with the plans and their limits, in place of those built in; the same for every process
+    #[arg(long, env = "PEAL_PLANS_FILE", value_name = "FILE")]
+    pub(crate) plans_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

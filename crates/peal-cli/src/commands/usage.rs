@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use peal_core::AppId;
 use peal_core::usage::Metric;
 use peal_meter::{Query, Report, ReportError};
-use peal_store::{Keyring, Resolution, StoreError};
+use peal_store::{Keyring, Resolution, StoreError, StoreOptions};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
@@ -86,7 +86,8 @@ pub(crate) fn run(args: &UsageArgs) -> Result<(), Failure> {
     };
     let report = node::runtime()?.block_on(async {
         // No secret is read, so any keyring will do.
-        let store = node::connect_to(&url, 1, Keyring::ephemeral()).await?;
+        let options = StoreOptions { max_connections: 1, ..StoreOptions::default() };
+        let store = node::connect_to(&url, options, Keyring::ephemeral()).await?;
         let report = Report::read(&store, app, query).await.map_err(|error| failure_of(&error));
         store.close().await;
         report

@@ -82,3 +82,15 @@ async fn a_key_made_at_the_api_publishes_at_the_edge() {
     edge.stop();
     api.stop();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edge_with_other_master_keys_does_not_begin() {
+    let database = TestDb::create().await;
+    let migrated = said(command(&["migrate"]).env("PEAL_DATABASE_URL", database.url()).env("PEAL_KEYRING", KEYRING));
+    assert_eq!(migrated.code, Some(0), "{migrated:?}");
+    let mut edge = command(&["edge", "--edge-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"]);
+    let other = KEYRING.replace("AAAA", "BBBB");
+    let refused = said(edge.env("PEAL_DATABASE_URL", database.url()).env("PEAL_KEYRING", other));
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("the wrong keyring is configured"), "{refused:?}");
+}

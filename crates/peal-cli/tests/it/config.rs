@@ -73,3 +73,16 @@ fn make_installs_the_pinned_postgres() {
     let makefile = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Makefile")).unwrap();
     assert!(makefile.contains(&format!("POSTGRES_VERSION := {}\n", peal_store::embedded::PINNED_PACKAGE_VERSION)));
 }
+
+#[test]
+fn a_misspelt_limit_in_the_plans_stops_a_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("plans.toml");
+    let plans = "default = 'mine'\n[[plan]]\nid = 'mine'\ntitle = 'Mine'\n[plan.limits]\nconections = 5\n";
+    fs::write(&file, plans).unwrap();
+    let mut api = command(&["api", "--api-addr", "127.0.0.1:0", "--database-url", "postgres://nobody@127.0.0.1:9/none"]);
+    let master_key = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let refused = said(api.env("PEAL_KEYRING", master_key).arg("--plans-file").arg(&file));
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("plans.toml: plan \"mine\": there is no limit \"conections\""), "{refused:?}");
+}
