@@ -45,7 +45,7 @@ bench: $(POSTGRES_STAMP) sdk dashboard ## measure Peal beside a bare loop; ARGS=
 	@cargo run --release --package peal-bench -- run $(ARGS)
 
 docs: ## write the pages that are generated from the code
-	@UPDATE_GOLDEN=1 cargo test --quiet --bins --tests -p peal-cli -p peal-core -p peal-api -- the_page_lists_every_setting errors_page openapi
+	@UPDATE_GOLDEN=1 cargo test --quiet --bins --tests -p peal-cli -p peal-core -p peal-api -- the_page_lists_every_setting errors_page counting_page openapi
 
 sdk: sdk-js/dist/peal.js ## build the JavaScript client
 dashboard: dashboard/dist/index.html ## build the dashboard

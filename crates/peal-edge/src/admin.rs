@@ -32,6 +32,7 @@ async fn metrics(State(node): State<SharedNode>) -> Response {
     stats.directory_fresh.set(i64::from(directory.fresh));
     stats.ready.set(i64::from(node.unready().is_empty()));
     stats.usage_waiting.set(node.spool.waiting() as i64);
+    stats.usage_gaps.set(node.spool.gaps() as i64);
     match stats.text() {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),

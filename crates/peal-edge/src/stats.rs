@@ -14,6 +14,7 @@ pub(crate) struct Stats {
     pub(crate) directory_fresh: IntGauge,
     pub(crate) ready: IntGauge,
     pub(crate) usage_waiting: IntGauge,
+    pub(crate) usage_gaps: IntGauge,
 }
 
 impl Stats {
@@ -37,6 +38,10 @@ impl Stats {
             directory_fresh: IntGauge::new("directory_fresh", "1 while the configuration store can be read")?,
             ready: IntGauge::new("ready", "1 when the node is ready and its probes come back")?,
             usage_waiting: IntGauge::new("usage_batches_waiting", "Usage batches that Postgres does not have yet")?,
+            usage_gaps: IntGauge::new(
+                "usage_gaps",
+                "How often usage was found to be missing for ever since this node started; see meter_gap",
+            )?,
             registry,
         };
         stats.register()?;
@@ -52,7 +57,8 @@ impl Stats {
         self.registry.register(Box::new(self.directory_version.clone()))?;
         self.registry.register(Box::new(self.directory_fresh.clone()))?;
         self.registry.register(Box::new(self.ready.clone()))?;
-        self.registry.register(Box::new(self.usage_waiting.clone()))
+        self.registry.register(Box::new(self.usage_waiting.clone()))?;
+        self.registry.register(Box::new(self.usage_gaps.clone()))
     }
 
     /// Prometheus text format.

@@ -10,6 +10,7 @@ mod file;
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use peal_core::usage::{Batch, Usage};
@@ -46,6 +47,7 @@ pub struct Spool {
     /// Something was appended.
     pub(crate) filled: Notify,
     damage: Option<Damage>,
+    gaps: AtomicU64,
 }
 
 impl Spool {
@@ -62,13 +64,19 @@ impl Spool {
             None => (None, VecDeque::new(), None),
         };
         let inner = Inner { source: Uuid::now_v7(), next_seq: 1, waiting, file, covers_to_ms: 0 };
-        Ok(Self { inner: Mutex::new(inner), filled: Notify::new(), damage })
+        Ok(Self { inner: Mutex::new(inner), filled: Notify::new(), gaps: AtomicU64::new(u64::from(damage.is_some())), damage })
     }
 
     /// What could not be read at the start.
     #[must_use]
     pub fn damage(&self) -> Option<&Damage> {
         self.damage.as_ref()
+    }
+
+    /// How often batches were found to be missing for ever, for the operator.
+    #[must_use]
+    pub fn gaps(&self) -> u64 {
+        self.gaps.load(Ordering::Relaxed)
     }
 
     /// The source of this run.
@@ -140,6 +148,7 @@ impl Spool {
             inner.next_seq = seq + 1;
         }
         inner.rewrite();
+        self.gaps.fetch_add(1, Ordering::Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -217,7 +217,7 @@ async fn a_presence_change_is_one_in_and_one_out_per_connection_and_second() {
     assert_eq!(watcher.json().await["event"], "pusher_internal:member_added");
     assert!(native.json().await["presence"].is_object());
     // Two enters, then everybody else goes: nobody is left to be told.
-    native.send(&json!({"id": 3, "unsubscribe": {"channel": channel}})).await;
+    ok(&mut native, json!({"id": 3, "unsubscribe": {"channel": channel}})).await;
     watcher.send(&json!({"event": "pusher:unsubscribe", "data": {"channel": channel}})).await;
     assert_eq!(second.json().await["event"], "pusher_internal:member_removed");
     second.send(&json!({"event": "pusher:unsubscribe", "data": {"channel": channel}})).await;

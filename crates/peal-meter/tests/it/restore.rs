@@ -31,6 +31,7 @@ async fn after(loss: &str) -> (Bench, Truth, uuid::Uuid) {
     sender.send_all().await.unwrap();
     assert_eq!(spool.waiting(), 0);
     assert_ne!(spool.source(), first, "it goes on under a new source");
+    assert_eq!(spool.gaps(), 1);
     spool.append(rows(&[(1, minute, Metric::MessagesOut, 800)]), 3_000).unwrap();
     add(&mut truth, &rows(&[(1, minute, Metric::MessagesOut, 800)]));
     sender.finish().await.unwrap();
