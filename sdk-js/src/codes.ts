@@ -70,6 +70,7 @@ export const codes = {
   preauth_budget: 42905,
   watchlist_truncated: 42906,
   slow_consumer: 42907,
+  too_many_errors: 42908,
   internal: 50000,
   unavailable: 50300,
   directory_stale: 50301,

@@ -129,6 +129,7 @@ error_table! {
     ClientEventRate = 42904 "client_event_rate" 429, 4100, Some(4301), Backoff, "Too many client events on this connection; this one was dropped.";
     PreauthBudget = 42905 "preauth_budget" 429, 4006, Some(4009), Never, "Too many bytes before authentication. Send connect first.";
     WatchlistTruncated = 42906 "watchlist_truncated" 429, 4000, Some(4302), Never, "The watchlist has more than 100 users; the first 100 are watched.";
+    TooManyErrors = 42908 "too_many_errors" 429, 4108, Some(4100), Backoff, "The connection sent too many frames that had to be refused. Correct the client, then reconnect.";
     SlowConsumer = 42907 "slow_consumer" 429, 4203, Some(4200), Now, "The connection took no data for too long and lost its place. Reconnect and resume.";
 
     // We cannot now.

@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 
 use crate::capability::Capabilities;
+use crate::error::{ErrorCode, Refusal};
 use crate::id::KeyId;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,5 +30,18 @@ impl Key {
     #[must_use]
     pub fn is_live(&self, wall_ms: u64) -> bool {
         self.expires_at_ms.is_none_or(|at| wall_ms < at)
+    }
+
+    /// Browsers say where a page is from; a key may be bound to such places. What is no browser says nothing and is not bound.
+    ///
+    /// # Errors
+    /// `origin_not_allowed`.
+    pub fn check_origin(&self, origin: Option<&str>) -> Result<(), Refusal> {
+        let Some(origin) = origin else { return Ok(()) };
+        let allowed = |given: &String| given == "*" || given.trim_end_matches('/').eq_ignore_ascii_case(origin);
+        if self.allowed_origins.is_empty() || self.allowed_origins.iter().any(allowed) {
+            return Ok(());
+        }
+        Err(Refusal::of(ErrorCode::OriginNotAllowed))
     }
 }

@@ -139,6 +139,17 @@ impl Core {
         });
     }
 
+    /// The transport of a connection is over. Only the first call finds it.
+    pub(crate) fn let_go(self: &Rc<Self>, handle: Handle) {
+        self.with_hub(|hub, now| {
+            if let Some(id) = hub.connection_id(handle) {
+                let code = hub.queue(handle).and_then(|queue| queue.closing()).map(|closing| closing.code);
+                tracing::debug!(connection = %id, code, "a connection ended");
+            }
+            hub.closed(now, handle);
+        });
+    }
+
     /// Connections of this core, as the balancer sees them.
     pub(crate) fn count_connection(self: &Rc<Self>) -> CountedConnection {
         self.node.connections[self.index].fetch_add(1, Ordering::Relaxed);

@@ -18,10 +18,10 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequest, Path, State};
 use axum::routing::{get, post};
+use axum::{BoxError, Router};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::Incoming;
@@ -44,13 +44,23 @@ pub(crate) struct Call {
     pub(crate) requester: Requester,
 }
 
+/// Where a request comes from.
+#[derive(Debug, Clone, Default)]
+struct Sender {
+    peer: Option<SocketAddr>,
+    requester: Requester,
+}
+
 impl Call {
-    async fn read(node: &SharedNode, request: Request<Body>) -> Result<Self, Refusal> {
+    async fn read<B>(node: &SharedNode, request: Request<B>, sender: Sender) -> Result<Self, Refusal>
+    where
+        B: hyper::body::Body<Data = Bytes>,
+        B::Error: Into<BoxError>,
+    {
         let (head, body) = request.into_parts();
         body::check_announced(&head.headers, node.config.body_bytes_max)?;
         let body = body::read(body, node.config.body_bytes_max).await?;
-        let peer = head.extensions.get::<SocketAddr>().copied();
-        let requester = head.extensions.get::<Requester>().cloned().unwrap_or_default();
+        let Sender { peer, requester } = sender;
         Ok(Self { method: head.method, uri: head.uri, headers: head.headers, body, peer, requester })
     }
 }
@@ -59,7 +69,8 @@ impl FromRequest<SharedNode> for Call {
     type Rejection = Response<Body>;
 
     async fn from_request(request: Request<Body>, node: &SharedNode) -> Result<Self, Self::Rejection> {
-        Self::read(node, request).await.map_err(|refusal| refused(node, &refusal))
+        let sender = request.extensions().get::<Sender>().cloned().unwrap_or_default();
+        Self::read(node, request, sender).await.map_err(|refusal| refused(node, &refusal))
     }
 }
 
@@ -72,11 +83,8 @@ pub(crate) async fn handle(node: &SharedNode, request: Request<Incoming>, peer: 
     let mut response = if open_to_browsers && request.method() == Method::OPTIONS {
         cors::preflight()
     } else {
-        let mut request = request.map(Body::new);
         let requester = Requester::default();
-        request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(requester.clone());
-        let response = dispatch(node, request).await;
+        let response = dispatch(node, request, Sender { peer: Some(peer), requester: requester.clone() }).await;
         if response.status().is_success() {
             requester.count(node.now());
         }
@@ -101,9 +109,9 @@ fn status_class(status: u16) -> &'static str {
     }
 }
 
-async fn dispatch(node: &SharedNode, request: Request<Body>) -> Response<Body> {
+async fn dispatch(node: &SharedNode, request: Request<Incoming>, sender: Sender) -> Response<Body> {
     if request.method() != Method::POST {
-        return route(node, request).await;
+        return route(node, request, sender).await;
     }
     let path = request.uri().path();
     let target = match split_app_path(path) {
@@ -115,8 +123,8 @@ async fn dispatch(node: &SharedNode, request: Request<Body>) -> Response<Body> {
             .filter(|channel| !channel.contains('/'))
             .map(|channel| Hot::Publish(decode(channel).into_owned())),
     };
-    let Some(target) = target else { return route(node, request).await };
-    let answer = match Call::read(node, request).await {
+    let Some(target) = target else { return route(node, request, sender).await };
+    let answer = match Call::read(node, request, sender).await {
         Ok(call) => match target {
             Hot::Events(app) => pusher::events(node, &app, &call).await,
             Hot::BatchEvents(app) => pusher::batch_events(node, &app, &call).await,
@@ -137,7 +145,9 @@ fn split_app_path(path: &str) -> Option<(&str, &str)> {
     path.strip_prefix("/apps/")?.split_once('/')
 }
 
-async fn route(node: &SharedNode, request: Request<Body>) -> Response<Body> {
+async fn route(node: &SharedNode, request: Request<Incoming>, sender: Sender) -> Response<Body> {
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(sender);
     match router_of(node).oneshot(request).await {
         Ok(response) if is_plain_refusal(&response) => {
             refused(node, &Refusal::new(ErrorCode::InvalidRequest, "The path holds percent-encoded bytes that are no UTF-8."))
@@ -210,22 +220,28 @@ async fn method_not_allowed(State(node): State<SharedNode>, method: Method, uri:
     refused(&node, &Refusal::new(ErrorCode::MethodNotAllowed, format!("{} does not answer {method}.", uri.path())))
 }
 
-/// Turns a handler's refusal into its answer and counts it.
+/// Turns a handler's refusal into its answer; counts and logs it under the id that the answer carries.
 pub(crate) fn refused(node: &SharedNode, refusal: &Refusal) -> Response<Body> {
-    node.stats.refusals.with_label_values(&[refusal.code.info().name]).inc();
-    problem(node, refusal)
+    let request_id = uuid::Uuid::now_v7().simple().to_string();
+    let info = refusal.code.info();
+    node.stats.refusals.with_label_values(&[info.name]).inc();
+    if info.http_status >= 500 {
+        tracing::warn!(request_id, name = info.name, detail = refusal.detail, "a request could not be served");
+    } else {
+        tracing::debug!(request_id, name = info.name, "a request was refused");
+    }
+    problem(node, refusal, &request_id)
 }
 
 /// An answer of type `application/problem+json` (RFC 9457).
-pub(crate) fn problem(node: &SharedNode, refusal: &Refusal) -> Response<Body> {
-    let request_id = uuid::Uuid::now_v7().simple().to_string();
+fn problem(node: &SharedNode, refusal: &Refusal, request_id: &str) -> Response<Body> {
     let info = refusal.code.info();
-    let body = serde_json::to_vec(&refusal.problem(&request_id, &node.config.help_base)).unwrap_or_default();
+    let body = serde_json::to_vec(&refusal.problem(request_id, &node.config.help_base)).unwrap_or_default();
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(info.http_status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
+    if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert("x-request-id", value);
     }
     if let Some(ms) = refusal.retry_after_ms {

@@ -21,7 +21,7 @@ async fn a_neighbour_under_attack_is_not_noticed() {
     let (mut listener, _) = node.pusher(&CANARY).await;
     listener.subscribe("canary").await;
     let over = Arc::new(AtomicBool::new(false));
-    let attackers: Vec<_> = (0..3).map(|kind| tokio::spawn(attack(Arc::clone(&node), Arc::clone(&over), kind))).collect();
+    let attackers: Vec<_> = (0..4).map(|kind| tokio::spawn(attack(Arc::clone(&node), Arc::clone(&over), kind))).collect();
 
     let mut sender = node.native(&CANARY, "canary").await;
     let begin = Instant::now();
@@ -74,6 +74,17 @@ async fn attack(node: Arc<TestNode>, over: Arc<AtomicBool>, kind: usize) -> usiz
                     raw.extend([0x00, 0x80, 0, 0, 0, 0]);
                 }
                 node.raw(&raw).await;
+            }
+            2 => {
+                // One connection that sends without pause, valid frames that are dear to read.
+                let (mut socket, _) = node.pusher(&APP).await;
+                let dear = json!({"event": "pusher:ping", "data": vec![0; 4_000]}).to_string();
+                for _ in 0..50 {
+                    socket.send_text(&dear).await;
+                }
+                for _ in 0..50 {
+                    assert_eq!(socket.json().await["event"], "pusher:pong");
+                }
             }
             _ => {
                 node.http(

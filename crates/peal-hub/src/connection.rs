@@ -11,6 +11,7 @@ use slab::Slab;
 
 use crate::event::Handle;
 use crate::queue::OutQueue;
+use crate::rate::Rate;
 use crate::session::Session;
 use crate::timer::{Owner, Timers};
 use crate::usage::{Tab, Weight};
@@ -47,6 +48,8 @@ pub(crate) struct Connection {
     pub(crate) heard_ms: u64,
     pub(crate) pinged_ms: u64,
     pub(crate) progress_ms: u64,
+    /// Frames that had to be refused.
+    pub(crate) refused: Rate,
     pub(crate) timer: Option<u64>,
     /// When to close because the node is being replaced; `u64::MAX` if it is not.
     pub(crate) drain_ms: u64,
@@ -106,6 +109,7 @@ impl Connections {
             heard_ms: now_ms,
             pinged_ms: 0,
             progress_ms: now_ms,
+            refused: Rate::default(),
             timer: None,
             drain_ms: u64::MAX,
         });

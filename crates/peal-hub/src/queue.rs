@@ -12,6 +12,8 @@ use crate::usage::Weight;
 pub struct Closing {
     /// Mono milliseconds: if the queue is not written by then, the socket is cut.
     pub deadline_ms: u64,
+    /// The WebSocket close code, for the log.
+    pub code: u16,
 }
 
 /// Final bytes (WebSocket headers included), written in order. What was begun is always finished, so a frame is never cut in half.

@@ -5,7 +5,7 @@ pub(crate) mod native;
 pub(crate) mod pusher;
 
 use peal_core::id::Place;
-use peal_core::{ConnectionId, ErrorCode, Key, MessageId, Refusal};
+use peal_core::{ConnectionId, ErrorCode, MessageId, Refusal};
 use peal_wire::ws::{self, Opcode};
 use rand::Rng;
 
@@ -35,6 +35,9 @@ pub(crate) enum Farewell {
     /// It said good-bye, or was told to go: members leave at once.
     Clean,
 }
+
+/// A client that is being developed sends some; a flood of them is an attack or a loop.
+const BAD_FRAMES_PER_SECOND: u32 = 100;
 
 /// Codes with which Pusher clients return at once; an error event before them would only alarm the page.
 const PUSHER_RETRY_NOW: std::ops::Range<u16> = 4200..4300;
@@ -88,7 +91,7 @@ impl Hub {
         match incoming {
             Incoming::Text(text) if is_pusher => self.pusher_text(slot, text),
             Incoming::Text(text) => self.native_text(slot, text),
-            Incoming::Binary(_) => self.push_error(slot, &Refusal::of(ErrorCode::BinaryFrame)),
+            Incoming::Binary(_) => self.bad_frame(slot, &Refusal::of(ErrorCode::BinaryFrame)),
             Incoming::Ping(payload) if payload.len() <= 125 => self.push(slot, ws::encode_frame(Opcode::Pong, payload)),
             Incoming::Ping(_) | Incoming::Pong => {}
             Incoming::Close(code) => {
@@ -102,6 +105,16 @@ impl Hub {
                 }
                 self.finish(slot, close, reason, Farewell::Lost);
             }
+        }
+    }
+
+    /// Tells the client that a frame could not be understood. Refusing costs work too, so there is an end to it.
+    pub(crate) fn bad_frame(&mut self, slot: u32, refusal: &Refusal) {
+        let now_ms = self.now.mono_ms;
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        match connection.refused.take(now_ms, BAD_FRAMES_PER_SECOND) {
+            Ok(()) => self.push_error(slot, refusal),
+            Err(_) => self.close(slot, &Refusal::of(ErrorCode::TooManyErrors), Farewell::Lost),
         }
     }
 
@@ -142,7 +155,7 @@ impl Hub {
         self.let_go(slot, farewell);
         let clock = self.write_clock();
         self.connections.push(slot, ws::encode_close(code, reason), crate::usage::Weight::Nothing, clock, &mut self.timers);
-        self.begin_closing(slot, self.config.close_deadline_ms);
+        self.begin_closing(slot, code, self.config.close_deadline_ms);
     }
 
     /// Closes a connection that does not take what it is sent. A close frame would only wait behind the rest, so the socket is cut soon.
@@ -153,10 +166,10 @@ impl Hub {
         self.finish(slot, close, code.info().text, Farewell::Lost);
     }
 
-    fn begin_closing(&mut self, slot: u32, within_ms: u64) {
+    fn begin_closing(&mut self, slot: u32, code: u16, within_ms: u64) {
         let deadline_ms = self.now.mono_ms + within_ms;
         let Some(connection) = self.connections.get_mut(slot) else { return };
-        connection.queue.close_after_flush(Closing { deadline_ms });
+        connection.queue.close_after_flush(Closing { deadline_ms, code });
         self.timers.arm(crate::timer::Owner::Connection(slot), &mut connection.timer, None);
         self.connections.mark_dirty(slot);
     }
@@ -230,14 +243,4 @@ impl Hub {
 /// Never a code that strands the client: 43xx are for error events only.
 fn pusher_close_code(code: ErrorCode) -> u16 {
     code.info().pusher.filter(|code| *code < 4300).unwrap_or(4100)
-}
-
-/// Browsers say where a page is from; a key may be bound to such places. What is no browser says nothing and is not bound.
-pub(crate) fn check_origin(key: &Key, origin: Option<&str>) -> Result<(), Refusal> {
-    let Some(origin) = origin else { return Ok(()) };
-    let allowed = |given: &String| given == "*" || given.trim_end_matches('/').eq_ignore_ascii_case(origin);
-    if key.allowed_origins.is_empty() || key.allowed_origins.iter().any(allowed) {
-        return Ok(());
-    }
-    Err(Refusal::of(ErrorCode::OriginNotAllowed))
 }

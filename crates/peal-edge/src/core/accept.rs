@@ -12,6 +12,9 @@ use super::{Core, http, websocket};
 /// Pause after the kernel could not give us a socket (out of file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// What a client is told that finds the node full.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
 /// Accepts on one listener until the core drains.
 pub(crate) async fn run(core: Rc<Core>, listener: TcpListener) {
     loop {
@@ -58,6 +61,8 @@ fn serve(core: &Rc<Core>, stream: TcpStream, peer: SocketAddr) {
     let total: usize = core.node.connections.iter().map(|load| load.load(Ordering::Relaxed)).sum();
     if total >= core.node.config.connections_max {
         core.node.stats.connections_dropped.inc();
+        // A fresh socket has room for this, so it is sent or the client is gone.
+        let _ = stream.try_write(FULL);
         return;
     }
     let counted = core.count_connection();

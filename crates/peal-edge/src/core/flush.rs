@@ -114,6 +114,6 @@ fn write_once(core: &Core, socket: &Socket, now: Now) -> Written {
 /// The hub lets go of the connection and the socket is shut.
 pub(crate) fn close(core: &Rc<Core>, socket: &Socket) {
     core.sockets.borrow_mut().remove(socket.handle);
-    core.with_hub(|hub, now| hub.closed(now, socket.handle));
+    core.let_go(socket.handle);
     socket.finish();
 }

@@ -19,6 +19,9 @@ use super::{Core, flush, guard};
 /// After our close frame and FIN, how long the client's own close is waited for.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// Bytes that one connection may have decoded and answered before the next one has its turn.
+const TURN_BYTES: usize = 16 * 1024;
+
 /// What the HTTP phase leaves behind.
 pub(crate) struct Upgraded {
     pub(crate) stream: TcpStream,
@@ -44,6 +47,8 @@ pub(crate) async fn run(core: Rc<Core>, upgraded: Upgraded) {
     while flow.is_continue() {
         core.wait_for_outbox().await;
         flow = poll_fn(|cx| step(&core, &socket, &mut decoder, cx)).await;
+        // Whoever sends without pause takes turns with everybody else.
+        tokio::task::yield_now().await;
     }
     drop(registered);
     if socket.finished.get() {
@@ -61,7 +66,7 @@ struct Registered {
 impl Drop for Registered {
     fn drop(&mut self) {
         self.core.sockets.borrow_mut().remove(self.handle);
-        guard::step("close", || self.core.with_hub(|hub, now| hub.closed(now, self.handle)));
+        guard::step("close", || self.core.let_go(self.handle));
     }
 }
 
@@ -84,7 +89,7 @@ fn step(core: &Rc<Core>, socket: &Socket, decoder: &mut ws::Decoder, cx: &mut Co
         }
     }
     let mut buffer = core.read_buffer.borrow_mut();
-    let mut read = ReadBuf::new(&mut buffer);
+    let mut read = ReadBuf::new(&mut buffer[..TURN_BYTES]);
     let result = ready!(Pin::new(&mut *socket.stream.borrow_mut()).poll_read(cx, &mut read));
     let bytes = read.filled_mut();
     if result.is_err() || bytes.is_empty() {

@@ -149,7 +149,9 @@ async fn authorised(node: &SharedNode, call: &Call) -> Result<Caller, Refusal> {
         return Ok(Caller::with_key(key));
     }
     if scheme.eq_ignore_ascii_case("bearer") {
-        let app = key(node, &token::key_id(parameters)?).await?.app;
+        let found = key(node, &token::key_id(parameters)?).await?;
+        found.check_origin(call.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()))?;
+        let app = found.app;
         let token = token::verify(&app, parameters, node.now())?;
         return Ok(Caller { app, grant: Grant::Token(Box::new(token)) });
     }

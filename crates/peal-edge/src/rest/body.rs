@@ -1,6 +1,6 @@
 //! Reading a request body within its limit.
 
-use axum::body::Body;
+use axum::BoxError;
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -21,7 +21,11 @@ pub(crate) fn check_announced(headers: &HeaderMap, bytes_max: usize) -> Result<(
 
 /// # Errors
 /// `frame_too_large`, or `invalid_request` when the client stops sending.
-pub(crate) async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
+pub(crate) async fn read<B>(body: B, bytes_max: usize) -> Result<Bytes, Refusal>
+where
+    B: hyper::body::Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
     match Limited::new(body, bytes_max).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large(bytes_max, bytes_max as u64 + 1)),

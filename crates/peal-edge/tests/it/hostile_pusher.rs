@@ -146,3 +146,20 @@ async fn client_events_where_none_are_allowed_are_refused() {
     error(&mut socket, r#"{"event":"not-a-client-event","channel":"private-a","data":{}}"#).await;
     node.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_bad_frames_ends_in_a_close_that_says_to_back_off() {
+    let node = TestNode::start().await;
+    let (mut socket, _) = node.pusher(&APP).await;
+    for _ in 0..101 {
+        socket.send_text("{").await;
+    }
+    assert_eq!(socket.closed().await, Some(4100));
+    let mut native = node.native(&APP, "ada").await;
+    for _ in 0..101 {
+        native.send_text("{").await;
+    }
+    assert_eq!(native.closed().await, Some(4108));
+    node.settled().await;
+    node.stop().await;
+}

@@ -117,7 +117,7 @@ impl Hub {
         let request = match native::decode(text) {
             Ok(request) => request,
             Err((Some(id), refusal)) => return self.push(slot, native::encode_error_reply(id, &refusal)),
-            Err((None, refusal)) => return self.push_error(slot, &refusal),
+            Err((None, refusal)) => return self.bad_frame(slot, &refusal),
         };
         let id = request.id;
         let is_open = matches!(self.connections.get(slot).map(|connection| &connection.session), Some(Session::Native(_)));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use peal_core::{App, ErrorCode, Key, KeyId, KeyKind, Refusal};
 use peal_wire::pusher::{self, ClientFrame, Identity};
 
-use super::{Farewell, Session, check_origin};
+use super::{Farewell, Session};
 use crate::action::Action;
 use crate::hub::Hub;
 use crate::rate::Rate;
@@ -61,7 +61,7 @@ impl Hub {
         if key.kind == KeyKind::Console {
             return Err(Refusal::of(ErrorCode::UnknownKey));
         }
-        check_origin(key, opening.origin.as_deref())?;
+        key.check_origin(opening.origin.as_deref())?;
         self.app_admit(app)?;
         Ok((Arc::clone(app), key.id.clone()))
     }
@@ -88,7 +88,7 @@ impl Hub {
             return self.push_error(slot, &Refusal::new(ErrorCode::NotConnected, "Wait for pusher:connection_established."));
         }
         match pusher::decode(text) {
-            Err(refusal) => self.push_error(slot, &refusal),
+            Err(refusal) => self.bad_frame(slot, &refusal),
             Ok(ClientFrame::Ping) => self.push(slot, pusher::encode_pong()),
             Ok(ClientFrame::Pong) => {}
             Ok(ClientFrame::Subscribe { channel, auth, channel_data }) => {

@@ -9,7 +9,7 @@ use super::{Authority, NativeSession};
 use crate::action::Action;
 use crate::hub::Hub;
 use crate::rate::Rate;
-use crate::session::{Farewell, Session, check_origin};
+use crate::session::{Farewell, Session};
 
 /// Credentials that wait for the directory.
 pub(crate) enum Presented {
@@ -72,7 +72,7 @@ impl Hub {
         match presented {
             Presented::Token(text) => {
                 let (app, key) = self.directory.resolve_key(&token::key_id(text)?, self.now.wall_ms)?;
-                check_origin(key, origin)?;
+                key.check_origin(origin)?;
                 let token = token::verify(app, text, self.now)?;
                 self.app_admit(app)?;
                 Ok((Arc::clone(app), Authority::Token(Box::new(token))))
@@ -82,7 +82,7 @@ impl Hub {
                 if key.kind == KeyKind::Console {
                     return Err(Refusal::of(ErrorCode::UnknownKey));
                 }
-                check_origin(key, origin)?;
+                key.check_origin(origin)?;
                 if !app.rules.default.anonymous && !app.rules.ordered.iter().any(|rule| rule.settings.anonymous) {
                     return Err(Refusal::of(ErrorCode::AnonymousNotAllowed));
                 }

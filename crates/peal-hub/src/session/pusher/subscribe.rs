@@ -81,6 +81,12 @@ impl Hub {
         }
         let access = channel.kind().access;
         if access == Access::Public {
+            if session.user.is_none() && !app.rules.resolve(channel).anonymous {
+                return Err(Refusal::new(
+                    ErrorCode::AnonymousNotAllowed,
+                    "The rule of this channel keeps anonymous clients out: allow them in the dashboard's rules, sign in, or use a private channel.",
+                ));
+            }
             return Ok(None);
         }
         let auth = auth.ok_or_else(|| Refusal::new(ErrorCode::CredentialsMissing, "This channel needs auth, signed by your server."))?;
