@@ -8,6 +8,7 @@
 mod history;
 mod log;
 mod members;
+mod pool;
 mod seen;
 
 use std::fmt;
@@ -26,8 +27,11 @@ pub type Clock = Arc<dyn Fn() -> Now + Send + Sync>;
 /// What a [`MemoryBroker`] may hold. Members are not bounded here: each is a live connection of this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryLimits {
-    /// Estimated bytes of kept publications. Beyond it the oldest go first, whatever their topic: readers are told `Trimmed`.
+    /// Estimated bytes of kept publications. Beyond it the oldest of the app that holds the most go first, whatever their topic: readers
+    /// are told `Trimmed`.
     pub history_bytes_max: usize,
+    /// The same for each app alone. Beyond it the app's own oldest go.
+    pub app_history_bytes_max: usize,
     /// Topics without a kept publication whose head is remembered, so that a resume on a quiet channel is complete and the next
     /// publish goes on in the same era. Beyond it the longest quiet one's era ends. Attached topics do not count.
     pub quiet_topics_max: usize,
@@ -38,7 +42,7 @@ pub struct MemoryLimits {
 
 impl Default for MemoryLimits {
     fn default() -> Self {
-        Self { history_bytes_max: 256 << 20, quiet_topics_max: 100_000, message_ids_max: 4_000_000 }
+        Self { history_bytes_max: 256 << 20, app_history_bytes_max: 64 << 20, quiet_topics_max: 100_000, message_ids_max: 4_000_000 }
     }
 }
 

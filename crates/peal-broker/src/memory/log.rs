@@ -19,19 +19,18 @@ use peal_core::exchange::{
     BrokerError, Continuity, Delivery, Direction, HistoryPage, HistoryQuery, PresenceMembers, PresenceUpdate, Publish, Published,
 };
 use peal_core::publication::EraStart;
-use peal_core::{Draft, MessageId, Now, Position, Publication, PublicationKind, Retention, Topic};
+use peal_core::{AppId, Draft, MessageId, Now, Position, Publication, PublicationKind, Retention, Topic};
 
 use super::MemoryLimits;
 use super::history::History;
 use super::members::Members;
+use super::pool::Pool;
 use super::seen::SeenIds;
 
 /// A quiet topic's head is remembered this long: as long as a client may come back with a position (REDIS section 4).
 const QUIET_MS: u64 = 24 * 3_600_000;
 /// Topics looked at per call for each kind of expiry.
 const SWEEP_MAX: usize = 64;
-/// Stale entries that `by_age` may hold beyond the live ones before it is rebuilt.
-const STALE_MAX: usize = 1_024;
 
 /// Channel names come from clients, so the maps keep std's keyed hasher.
 #[derive(Debug)]
@@ -43,10 +42,7 @@ pub(super) struct Log {
     members: HashMap<Topic, Members>,
     attached: HashSet<Topic>,
     seen: SeenIds,
-    /// Kept publications over all topics, oldest first; some have been trimmed since.
-    by_age: VecDeque<(Topic, Position)>,
-    kept: usize,
-    kept_bytes: usize,
+    pool: Pool,
     /// When to look at a history again; one entry per topic that holds anything.
     expiry: BinaryHeap<Reverse<(u64, Topic)>>,
     /// Unattached topics that hold nothing, longest quiet first; one entry per topic, some have been woken since.
@@ -64,9 +60,7 @@ impl Log {
             members: HashMap::new(),
             attached: HashSet::new(),
             seen: SeenIds::new(limits.message_ids_max),
-            by_age: VecDeque::new(),
-            kept: 0,
-            kept_bytes: 0,
+            pool: Pool::new(limits),
             expiry: BinaryHeap::new(),
             quiet: VecDeque::new(),
             deliveries: Vec::new(),
@@ -209,17 +203,16 @@ impl Log {
         let era_start = (position.seq == 1).then_some(EraStart { tail: None });
         let ts = history.stamp(now);
         let publication = Arc::new(Publication::from_draft(draft, Some(position), era_start, ts));
-        self.kept_bytes += history.push(now, Arc::clone(&publication));
-        self.kept += 1;
+        let bytes = history.push(now, Arc::clone(&publication));
         if !history.scheduled
             && let Some(at) = history.expires_at_ms()
         {
             history.scheduled = true;
             self.expiry.push(Reverse((at, topic.clone())));
         }
-        self.by_age.push_back((topic.clone(), position));
+        self.pool.add(topic, position, bytes);
         self.trim(now, topic);
-        self.evict();
+        self.evict(topic.app);
         self.deliver(topic, &publication);
         position
     }
@@ -238,24 +231,21 @@ impl Log {
     fn trim(&mut self, now: Now, topic: &Topic) {
         if let Some(history) = self.histories.get_mut(topic) {
             let before = history.len();
-            self.kept_bytes -= history.trim(now);
-            self.kept -= before - history.len();
+            let freed = history.trim(now);
+            self.pool.remove(topic.app, before - history.len(), freed);
         }
     }
 
-    /// Keeps the total within its bound by removing the oldest publications, and `by_age` from filling with stale entries.
-    fn evict(&mut self) {
-        while self.kept_bytes > self.limits.history_bytes_max {
-            let Some((topic, position)) = self.by_age.pop_front() else { break };
+    /// Keeps memory within its bounds after a publication of `app`.
+    fn evict(&mut self, app: AppId) {
+        while let Some((topic, position)) = self.pool.next_victim(app) {
             if let Some(history) = self.histories.get_mut(&topic).filter(|history| history.holds(position)) {
-                self.kept_bytes -= history.pop();
-                self.kept -= 1;
+                let freed = history.pop();
+                self.pool.remove(topic.app, 1, freed);
             }
         }
-        if self.by_age.len() > 2 * self.kept + STALE_MAX {
-            let histories = &self.histories;
-            self.by_age.retain(|(topic, position)| histories.get(topic).is_some_and(|history| history.holds(*position)));
-        }
+        let histories = &self.histories;
+        self.pool.tidy(app, |topic, position| histories.get(topic).is_some_and(|history| history.holds(position)));
     }
 
     fn expire_topic(&mut self, now: Now, topic: Topic) {

@@ -177,6 +177,66 @@ async fn the_oldest_messages_make_room_whatever_their_topic() {
 }
 
 #[tokio::test]
+async fn one_apps_flood_does_not_touch_what_another_keeps() {
+    let node = node(MemoryLimits { history_bytes_max: 4_000, app_history_bytes_max: 4_000, ..MemoryLimits::default() });
+    let (quiet, attached) = (fresh_topic_of(2), fresh_topic_of(2));
+    node.broker.attach(vec![attached.clone()]).await.expect("attached");
+    let first = node.publish(&quiet, "a").await;
+    let other = node.publish(&attached, "a").await;
+    let flood: Vec<Topic> = (0..20).map(|_| fresh_topic_of(1)).collect();
+    for n in 0..200 {
+        node.publish(&flood[n % flood.len()], &format!("f{n}")).await;
+    }
+    assert_eq!(node.resume(&quiet, Position::new(first.era, 0)).await, (Continuity::Complete, 1));
+    assert_eq!(node.resume(&attached, Position::new(other.era, 0)).await, (Continuity::Complete, 1));
+    // What the flood holds goes to whoever needs it, until both hold the same.
+    for n in 0..3 {
+        node.publish(&quiet, &format!("q{n}")).await;
+    }
+    assert_eq!(node.resume(&quiet, Position::new(first.era, 0)).await, (Continuity::Complete, 4));
+}
+
+#[tokio::test]
+async fn an_app_alone_holds_no_more_than_an_app_may() {
+    let node = node(MemoryLimits { app_history_bytes_max: 2_000, ..MemoryLimits::default() });
+    let (topic, other) = (fresh_topic_of(1), fresh_topic_of(2));
+    let first = node.publish(&topic, "a").await;
+    let elsewhere = node.publish(&other, "a").await;
+    for n in 0..10 {
+        node.publish(&topic, &format!("n{n}")).await;
+    }
+    let (continuity, kept) = node.resume(&topic, first).await;
+    assert!(matches!(continuity, Continuity::Trimmed { .. }) && (1..10).contains(&kept), "{continuity:?} {kept}");
+    assert_eq!(node.resume(&other, Position::new(elsewhere.era, 0)).await, (Continuity::Complete, 1));
+    node.clock.advance(Retention::FLOOR.ttl_ms);
+    let last = node.publish(&topic, "b").await;
+    assert_eq!(node.resume(&topic, Position::new(last.era, last.seq - 1)).await, (Continuity::Complete, 1));
+}
+
+proptest::proptest! {
+    /// Whatever several apps publish, one that stays within its fair share of the pool keeps everything.
+    #[test]
+    fn within_its_fair_share_an_app_keeps_everything(steps in proptest::collection::vec((1_i64..=3, 0_usize..4, 0_usize..60), 1..200)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let node = node(MemoryLimits { history_bytes_max: 8_000, app_history_bytes_max: 8_000, ..MemoryLimits::default() });
+            let modest = fresh_topic_of(9);
+            let first = node.publish(&modest, "m0").await;
+            let topics: Vec<Vec<Topic>> = (1..=3).map(|app| (0..4).map(|_| fresh_topic_of(app)).collect()).collect();
+            for (n, (app, topic, length)) in steps.iter().enumerate() {
+                node.publish(&topics[*app as usize - 1][*topic], &format!("x{n}{}", "y".repeat(*length))).await;
+                if n == 50 {
+                    node.publish(&modest, "m1").await;
+                }
+            }
+            // At most 1,000 bytes of a fair share of 2,000, less what the largest may add at once.
+            let kept = node.resume(&modest, Position::new(first.era, 0)).await;
+            assert_eq!(kept, (Continuity::Complete, if steps.len() > 50 { 2 } else { 1 }));
+        });
+    }
+}
+
+#[tokio::test]
 async fn a_publish_is_refused_rather_than_its_id_forgotten() {
     let node = node(MemoryLimits { message_ids_max: 1, ..MemoryLimits::default() });
     let topic = fresh_topic();

@@ -18,6 +18,11 @@ pub(crate) fn fresh_topic() -> Topic {
     Topic::messages(app(), channel(&format!("t.{}", uuid::Uuid::new_v4())))
 }
 
+/// One of another app.
+pub(crate) fn fresh_topic_of(app: i64) -> Topic {
+    Topic { app: AppId::new(app).expect("in range"), ..fresh_topic() }
+}
+
 pub(crate) fn fresh_presence() -> Topic {
     Topic::presence(app(), channel(&format!("presence-t.{}", uuid::Uuid::new_v4())))
 }
