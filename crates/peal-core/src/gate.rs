@@ -24,7 +24,7 @@ impl Gate {
         counted.map(drop).map_err(|open| {
             Refusal::new(
                 ErrorCode::ConnectionLimit,
-                format!("The app has {open} open connections and its plan allows {limit}. Close some, or choose a larger plan."),
+                format!("The app has {open} open connections, and its limit is {limit}. Close some, or raise the limit."),
             )
             .with_limit(limit.into(), u64::from(open) + 1)
             .retry_after(CONNECTION_RETRY_MS)
@@ -60,7 +60,7 @@ impl Gate {
             let used = waiting_us * u64::from(per_second) / SECOND_US;
             Refusal::new(
                 ErrorCode::RateLimited,
-                format!("The app's plan accepts {per_second} messages per second. Slow down, or choose a larger plan."),
+                format!("The app's limit is {per_second} messages per second. Slow down, or raise the limit."),
             )
             .with_limit(per_second.into(), used + u64::from(count))
             .retry_after((waiting_us + cost_us).saturating_sub(SECOND_US).div_ceil(1_000).max(1))
@@ -85,6 +85,7 @@ mod tests {
             (refusal.code, refusal.limit.map(|reached| (reached.limit, reached.current))),
             (ErrorCode::ConnectionLimit, Some((2, 3)))
         );
+        assert!(!refusal.to_string().contains("plan"), "the limit may be the owner's own: {refusal}");
         gate.close();
         assert!(gate.open(Some(2)).is_ok());
         assert!(gate.open(None).is_ok());
