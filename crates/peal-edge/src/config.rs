@@ -16,7 +16,7 @@ pub struct EdgeConfig {
     pub node: u16,
     /// Sockets over all cores; admission answers with a close code from 90 % on, and drops beyond.
     pub connections_max: usize,
-    /// This edge's public URL, for the `help_url` of problems: it serves the pages itself.
+    /// This edge's public URL, for the `help_url` of problems: it serves the pages itself. Empty: where it listens.
     pub help_base: String,
     /// Bytes of one request body.
     pub body_bytes_max: usize,

@@ -46,6 +46,7 @@ pub struct EdgeHandle {
     addrs: Vec<SocketAddr>,
     threads: Vec<JoinHandle<()>>,
     usage: UsageTask,
+    directory_task: tokio::task::JoinHandle<()>,
 }
 
 /// Starts a node. `broker` is made around the inbox that it delivers to, with the node's clock.
@@ -53,7 +54,7 @@ pub struct EdgeHandle {
 /// # Errors
 /// An address or a spool that is taken, a thread that cannot be started. Postgres being away is no error: the node serves what it knows.
 pub async fn start<B: Broker>(
-    config: EdgeConfig,
+    mut config: EdgeConfig,
     store: Store,
     broker: impl FnOnce(Arc<MuxInbox>, Clock) -> B,
 ) -> Result<EdgeHandle, EdgeError> {
@@ -70,6 +71,11 @@ pub async fn start<B: Broker>(
             }
             listeners[core].push(listener);
         }
+    }
+    if config.help_base.is_empty()
+        && let Some(addr) = addrs.iter().find(|addr| !addr.ip().is_unspecified())
+    {
+        config.help_base = format!("http://{addr}");
     }
     let spool = usage::open_spool(&config)?;
     let clock = Clock::start();
@@ -89,7 +95,7 @@ pub async fn start<B: Broker>(
         spool: Arc::clone(&spool),
         config,
     });
-    tokio::spawn(directory_task.run());
+    let directory_task = tokio::spawn(directory_task.run());
     let mux_inbox = Arc::new(MuxInbox::default());
     let mux = Mux::new(Arc::new(broker(Arc::clone(&mux_inbox), clock)), mux_inbox, mux_requests, cores, clock);
     let mut mux: Option<MuxTask> = Some(Box::pin(mux.run()));
@@ -110,7 +116,7 @@ pub async fn start<B: Broker>(
         threads.push(thread(format!("peal-core-{index}"), move |runtime| run_core(runtime, index, node, listeners, inbox, mux))?);
     }
     let usage = UsageTask::start(Arc::clone(&node), spool);
-    Ok(EdgeHandle { node, addrs, threads, usage })
+    Ok(EdgeHandle { node, addrs, threads, usage, directory_task })
 }
 
 /// Hands every new snapshot to every core. A core that is busy gets the newest one when it has room.
@@ -207,6 +213,7 @@ impl EdgeHandle {
         while self.node.connections.iter().any(|count| count.load(Ordering::Relaxed) > 0) && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        self.directory_task.abort();
         self.usage.stop().await;
         for core in &self.node.cores {
             core.send(ToCore::Stop).await;
