@@ -32,10 +32,12 @@ afterAll(() => browser.close())
 describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
   describe.each([1280, 360])('%i px', (width) => {
     const viewport = { width, height: width === 360 ? 740 : 800 }
+    // Colours do not depend on the width, nor the structure on the theme: three of the four pairs show all there is. In the
+    // fourth, only the pages themselves are pictured.
+    const thorough = colorScheme === 'light' || width === 1280
     const check = async (page: Page, name: string) => {
       await expectFitsWidth(page)
-      // Colours do not depend on the width, nor the structure on the theme: three of the four pairs show all there is.
-      if (colorScheme === 'light' || width === 1280) await expectAccessible(page)
+      if (thorough) await expectAccessible(page)
       await screenshot(page, `${name}-${colorScheme}-${width}`)
     }
 
@@ -68,7 +70,7 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
       await run('bash', ['-c', await copySnippet(page, 'curl')])
       await latencyOf(page, 'hello from curl')
       await check(page, 'welcome')
-      for (const language of ['Node', 'Python', 'Browser']) {
+      for (const language of colorScheme === 'light' ? ['Node', 'Python', 'Browser'] : []) {
         await page.getByRole('tab', { name: language }).click()
         await check(page, `welcome-${language.toLowerCase()}`)
       }
@@ -82,27 +84,33 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
       await page.goto(`${dashboardUrl}/apps`)
       await page.getByRole('link', { name: 'My first app' }).last().waitFor()
       await check(page, 'apps')
-      await page.getByRole('button', { name: 'Create app' }).click()
-      await dialog(page, 'Create app').waitFor()
-      await check(page, 'create-app')
-      await page.keyboard.press('Escape')
+      if (thorough) {
+        await page.getByRole('button', { name: 'Create app' }).click()
+        await dialog(page, 'Create app').waitFor()
+        await check(page, 'create-app')
+        await page.keyboard.press('Escape')
+      }
       if (width === 360) await page.getByRole('button', { name: 'Open navigation' }).click()
       await page.getByRole('button', { name: 'account menu' }).click()
       await page.getByRole('menuitem', { name: 'Sign out' }).waitFor()
       await check(page, 'account-menu')
       await page.keyboard.press('Escape')
-      await page.getByRole('button', { name: 'app menu' }).click()
-      await page.getByRole('menuitem', { name: 'Create app' }).waitFor()
-      await check(page, 'app-menu')
-      await page.keyboard.press('Escape')
+      if (thorough) {
+        await page.getByRole('button', { name: 'app menu' }).click()
+        await page.getByRole('menuitem', { name: 'Create app' }).waitFor()
+        await check(page, 'app-menu')
+        await page.keyboard.press('Escape')
+      }
       if (width === 360) await page.keyboard.press('Escape')
       await page.keyboard.press('Control+k')
       await page.getByRole('combobox').fill('key')
       await check(page, 'palette')
-      await page.keyboard.press('Escape')
-      await page.keyboard.type('?')
-      await dialog(page, 'Keyboard shortcuts').waitFor()
-      await check(page, 'shortcuts')
+      if (thorough) {
+        await page.keyboard.press('Escape')
+        await page.keyboard.type('?')
+        await dialog(page, 'Keyboard shortcuts').waitFor()
+        await check(page, 'shortcuts')
+      }
       expectNoErrors(tab)
       await tab.close()
     })
@@ -126,7 +134,7 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
       await drawer.getByText('Yes, by row 1').waitFor()
       await check(page, 'create-key')
       await page.keyboard.press('Escape')
-      for (const action of ['Rotate key', 'Revoke key', 'Test what it may do']) {
+      for (const action of thorough ? ['Rotate key', 'Revoke key', 'Test what it may do'] : []) {
         await page.getByRole('button', { name: 'More for First key' }).click()
         await page.getByRole('menuitem', { name: action }).click()
         await page.getByRole('dialog').waitFor()
@@ -144,7 +152,7 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
       await page.getByRole('button', { name: 'Add rule' }).click()
       await dialog(page, 'Add rule').getByLabel('Channel pattern').fill('chat.*')
       await dialog(page, 'Add rule').getByRole('switch', { name: 'Client events' }).click()
-      await check(page, 'rule-editor')
+      if (thorough) await check(page, 'rule-editor')
       await page.getByRole('button', { name: 'Add to the list' }).click()
       await page.getByLabel('Which rule decides about').fill('private-chat.42')
       await page.locator('[data-winner]').waitFor()
@@ -161,11 +169,13 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
       const tab = await openSignedIn({ colorScheme, viewport })
       const { page } = tab
       await page.goto(`${dashboardUrl}/apps/${appId}/settings`)
-      await page.getByRole('button', { name: 'Pause app…' }).click()
-      await dialog(page, 'Pause My first app?').waitFor()
-      await check(page, 'pause-app')
-      await page.keyboard.press('Escape')
+      await page.getByRole('heading', { name: 'App settings' }).waitFor()
       await check(page, 'app-settings')
+      if (thorough) {
+        await page.getByRole('button', { name: 'Pause app…' }).click()
+        await dialog(page, 'Pause My first app?').waitFor()
+        await check(page, 'pause-app')
+      }
       await page.goto(`${dashboardUrl}/settings`)
       await page.getByText('this device').waitFor()
       await check(page, 'settings')

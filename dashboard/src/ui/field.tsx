@@ -73,9 +73,10 @@ export function PasswordField(props: Omit<FieldProps, 'trailing' | 'type'>) {
   )
 }
 
-export function inputClass(invalid: boolean): string {
+export function inputClass(invalid: boolean, size = 'h-9 w-full'): string {
   return cx(
-    'h-9 w-full rounded-md border bg-surface px-3 text-ink placeholder:text-faint',
+    size,
+    'rounded-md border bg-surface px-3 text-ink placeholder:text-faint',
     'focus-visible:outline-offset-0',
     invalid ? 'border-danger' : 'border-control',
   )

@@ -82,7 +82,7 @@ function MatrixRow({ row, number, mistake, highlighted, change, remove }: Matrix
           autoCapitalize="none"
           placeholder="chat.*"
           onChange={(event) => change({ pattern: event.target.value })}
-          className={cx(inputClass(Boolean(mistake)), 'h-8 font-mono pointer-fine:text-xs')}
+          className={cx(inputClass(Boolean(mistake), 'h-8 w-full'), 'font-mono pointer-fine:text-xs')}
         />
         <Button look="ghost" size="icon" aria-label={`Remove row ${number}`} onClick={remove}>
           <Trash2 size={14} aria-hidden />

@@ -206,7 +206,7 @@ function Origins({ form, change, mistake }: PartProps & { mistake: string | unde
         aria-invalid={mistake ? true : undefined}
         aria-describedby={`${id}-hint${mistake ? ` ${id}-error` : ''}`}
         onChange={(event) => change({ origins: event.target.value })}
-        className={cx(inputClass(Boolean(mistake)), 'h-auto resize-y py-1.5 font-mono pointer-fine:text-xs')}
+        className={cx(inputClass(Boolean(mistake), 'w-full'), 'resize-y py-1.5 font-mono pointer-fine:text-xs')}
       />
       {mistake && <FieldError id={`${id}-error`}>{mistake}</FieldError>}
       <p id={`${id}-hint`} className="mt-1.5 text-xs text-muted">

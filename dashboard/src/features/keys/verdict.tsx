@@ -27,7 +27,7 @@ export function QuestionFields({ question, onChange, children }: QuestionFieldsP
           id={`${id}-operation`}
           value={question.operation}
           onChange={(event) => onChange({ ...question, operation: event.target.value as Operation })}
-          className={cx(inputClass(false), 'h-8 w-auto px-2')}
+          className={inputClass(false, 'h-8')}
         >
           {OPERATIONS.map((operation) => (
             <option key={operation.id} value={operation.id}>
@@ -45,7 +45,7 @@ export function QuestionFields({ question, onChange, children }: QuestionFieldsP
           autoCapitalize="none"
           placeholder="chat.42"
           onChange={(event) => onChange({ ...question, channel: event.target.value })}
-          className={cx(inputClass(false), 'h-8 w-44 font-mono pointer-fine:text-xs')}
+          className={cx(inputClass(false, 'h-8 w-36'), 'font-mono pointer-fine:text-xs')}
         />
       </p>
       <div role="status" className="mt-2 min-h-5">

@@ -54,7 +54,7 @@ export function RuleTester({ channel, onChange, test }: RuleTesterProps) {
           autoCapitalize="none"
           placeholder="private-chat.42"
           onChange={(event) => onChange(event.target.value)}
-          className={cx(inputClass(false), 'h-8 max-w-72 font-mono pointer-fine:text-xs')}
+          className={cx(inputClass(false, 'h-8 w-72 max-w-full'), 'font-mono pointer-fine:text-xs')}
         />
       </div>
       <div role="status" className="mt-1.5 min-h-5 text-muted">

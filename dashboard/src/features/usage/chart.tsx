@@ -6,7 +6,7 @@ import 'uplot/dist/uPlot.min.css'
 import { type KeyboardEvent, useEffect, useRef, useState } from 'react'
 import uPlot from 'uplot'
 import { formatRate, formatShort } from '#/ui/format'
-import { type ChartData, periodLabel, summarize } from './chart-data'
+import { type ChartData, periodLabel, rangeInfo, summarize } from './chart-data'
 
 const HEIGHT = 280
 
@@ -104,8 +104,14 @@ function reading(data: ChartData, at: number): string {
   return `${periodLabel(data.times[at] ?? 0, data.range)}: ${values.join(', ')}`
 }
 
+/** One more point than there are periods, where the last one ends: without it the newest period would have no width. */
 function aligned(data: ChartData): uPlot.AlignedData {
-  return [data.times.map((time) => time / 1_000), ...data.series.map((series) => [...series.values])]
+  const end = (data.times.at(-1) ?? 0) + rangeInfo(data.range).periodMs
+  const lines = data.series.length > 1
+  return [
+    [...data.times, end].map((time) => time / 1_000),
+    ...data.series.map((series) => [...series.values, lines ? (series.values.at(-1) ?? null) : null]),
+  ]
 }
 
 function options(data: ChartData, element: HTMLElement, setCursor: (at: number | null) => void): uPlot.Options {
@@ -127,7 +133,7 @@ function options(data: ChartData, element: HTMLElement, setCursor: (at: number |
     // Days are counted in UTC and labelled so; clock times are the person's own.
     tzDate: data.range === 'month' ? (ts) => uPlot.tzDate(new Date(ts * 1_000), 'Etc/UTC') : undefined,
     cursor: { drag: { x: false, y: false }, points: { size: 7 }, y: false },
-    scales: { y: { range: (_, __, max) => [0, Math.max(4, max * 1.1)] } },
+    scales: { x: { range: (_, min, max) => [min, max] }, y: { range: (_, __, max) => [0, Math.max(4, max * 1.1)] } },
     axes: [
       {
         ...axis,
@@ -156,7 +162,8 @@ function options(data: ChartData, element: HTMLElement, setCursor: (at: number |
     ],
     hooks: {
       setCursor: [
-        (plot) => setCursor(plot.cursor.left !== undefined && plot.cursor.left >= 0 ? (plot.cursor.idx ?? null) : null),
+        ({ cursor: { left = -1, idx } }) =>
+          setCursor(left < 0 || idx == null ? null : Math.min(idx, data.times.length - 1)),
       ],
     },
   }
