@@ -31,7 +31,7 @@ pub(crate) enum Command {
     )]
     Dev(Box<DevArgs>),
 
-    /// Run a connection node: WebSocket, SSE and REST publish
+    /// Run a connection node: WebSocket and REST
     #[command(after_help = "Example: PEAL_DATABASE_URL=postgres://peal@db/peal PEAL_KEYRING=… peal edge --edge-addr 0.0.0.0:7100")]
     Edge(Box<EdgeArgs>),
 
@@ -46,7 +46,8 @@ pub(crate) enum Command {
     Meter(Box<MeterArgs>),
 
     /// Bring the database to the schema of this version
-    #[command(after_help = "Example: peal migrate --database-url postgres://peal@db/peal --json")]
+    #[command(after_help = "Example: peal migrate --database-url postgres://peal@db/peal --keyring-file peal.keys --json\n\n\
+        The keyring file is made if there is none; keep it, because it decrypts what the database holds.")]
     Migrate(Box<MigrateArgs>),
 
     /// Publish a message with a signed key

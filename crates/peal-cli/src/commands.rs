@@ -1,5 +1,6 @@
 //! The commands that speak to a running edge as a customer's program would.
 
+mod printable;
 pub(crate) mod publish;
 pub(crate) mod subscribe;
 mod target;

@@ -71,6 +71,25 @@ impl Claims {
             cls: claim(given, "cls", "a text")?,
         })
     }
+
+    /// Whether a token with these claims can be good for anything at some time. Who mints one learns of a mistake here, not from a
+    /// refused connection.
+    ///
+    /// # Errors
+    /// `token_invalid`, or what is wrong with the channel's name.
+    pub fn check(&self) -> Result<(), Refusal> {
+        if self.sub.as_ref().is_some_and(|client| !(1..=128).contains(&client.len())) {
+            return Err(invalid("The token's sub (client id) must have 1 to 128 characters."));
+        }
+        if self.info.as_deref().is_some_and(|info| !depth_at_most(info.get().as_bytes(), INFO_DEPTH_MAX)) {
+            return Err(invalid(format!("The token's info nests deeper than {INFO_DEPTH_MAX} levels; flatten it.")));
+        }
+        self.channel().map(drop)
+    }
+
+    fn channel(&self) -> Result<Option<ChannelName>, Refusal> {
+        self.ch.as_deref().map(ChannelName::parse).transpose()
+    }
 }
 
 fn claim<T: DeserializeOwned>(given: &Given, name: &str, expected: &str) -> Result<Option<T>, Refusal> {
@@ -206,15 +225,8 @@ fn check_times(claims: &Claims, now_s: u64) -> Result<(), Refusal> {
 }
 
 fn client_token(key: &Key, claims: Claims) -> Result<ClientToken, Refusal> {
-    if let Some(client) = &claims.sub
-        && !(1..=128).contains(&client.len())
-    {
-        return Err(invalid("The token's sub (client id) must have 1 to 128 characters."));
-    }
-    if claims.info.as_deref().is_some_and(|info| !depth_at_most(info.get().as_bytes(), INFO_DEPTH_MAX)) {
-        return Err(invalid(format!("The token's info nests deeper than {INFO_DEPTH_MAX} levels; flatten it.")));
-    }
-    let channel = claims.ch.as_deref().map(ChannelName::parse).transpose()?;
+    claims.check()?;
+    let channel = claims.channel()?;
     Ok(ClientToken {
         key: key.id.clone(),
         client_id: claims.sub.map(Into::into),

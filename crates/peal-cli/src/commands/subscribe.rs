@@ -8,11 +8,13 @@ use peal_client::{Client, ConnectOptions, Event, Message, Payload, Rewind, Subsc
 use peal_core::token::Claims;
 use peal_core::{Capabilities, ChannelName, Operation, Operations};
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::mpsc;
 
 use super::target::{SigningKey, TargetArgs};
-use super::{channel_name, failure_of};
+use super::{channel_name, failure_of, printable};
 use crate::failure::{Failure, Kind};
 use crate::node;
 use crate::shutdown::StopSignals;
@@ -116,8 +118,8 @@ async fn forward(mut subscription: Subscription, events: mpsc::Sender<(String, E
 /// Whether anybody still reads.
 fn show(channel: &str, event: Event, json: bool, url: &str) -> Result<bool, Failure> {
     let line = match event {
-        Event::Message(message) if json => message_json(channel, &message).to_string(),
-        Event::Message(message) => format!("{channel}  {}  {}", message.event, message.data),
+        Event::Message(message) if json => message_json(channel, &message)?,
+        Event::Message(message) => message_text(channel, &message),
         Event::Discontinuity(missing) if json => {
             let position = |position: Option<peal_core::Position>| position.map(|position| position.to_string());
             json!({ "channel": channel, "discontinuity": { "reason": missing.reason, "from": position(missing.from), "to": position(missing.to) } })
@@ -134,25 +136,77 @@ fn show(channel: &str, event: Event, json: bool, url: &str) -> Result<bool, Fail
     }
 }
 
-fn message_json(channel: &str, message: &Message) -> Value {
-    let (data, encoding) = match &message.data {
-        Payload::Json(text) => (serde_json::from_str(text).unwrap_or(Value::Null), None),
-        Payload::Text(text) => (Value::String(text.to_string()), Some("text")),
-        Payload::Binary(_) => (Value::String(message.data.to_string()), Some("base64")),
+fn message_text(channel: &str, message: &Message) -> String {
+    let data = match &message.data {
+        Payload::Json(json) => printable::json(json),
+        Payload::Text(_) | Payload::Binary(_) => printable::text(&message.data.to_string()),
     };
-    let mut line = json!({
-        "channel": channel,
-        "event": *message.event,
-        "data": data,
-        "id": *message.id,
-        "position": message.position.map(|position| position.to_string()),
-        "ts": message.ts,
+    format!("{channel}  {}  {data}", printable::text(&message.event))
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    channel: &'a str,
+    event: &'a str,
+    /// As published: parsing would round large numbers and refuse what only some parsers take.
+    data: Box<RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encoding: Option<&'static str>,
+    id: &'a str,
+    position: Option<String>,
+    ts: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'a str>,
+}
+
+fn message_json(channel: &str, message: &Message) -> Result<String, Failure> {
+    let (data, encoding) = match &message.data {
+        Payload::Json(text) => (RawValue::from_string(text.to_string()), None),
+        Payload::Text(text) => (to_raw_value(text), Some("text")),
+        Payload::Binary(_) => (to_raw_value(&message.data.to_string()), Some("base64")),
+    };
+    let line = data.and_then(|data| {
+        serde_json::to_string(&Line {
+            channel,
+            event: &message.event,
+            data,
+            encoding,
+            id: &message.id,
+            position: message.position.map(|position| position.to_string()),
+            ts: message.ts,
+            client_id: message.client_id.as_deref(),
+        })
     });
-    if let Some(encoding) = encoding {
-        line["encoding"] = encoding.into();
+    line.map(|line| printable::json(&line)).map_err(|error| Failure::because("cannot print a message", &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(event: &str, data: Payload) -> Message {
+        Message { position: None, id: "i".into(), ts: 1, event: event.into(), data, client_id: None }
     }
-    if let Some(client_id) = &message.client_id {
-        line["client_id"] = Value::String(client_id.to_string());
+
+    #[test]
+    fn a_json_line_holds_the_data_exactly() {
+        for data in ["1e400", r#""\ud800""#, "123456789012345678901234567890123", r#"{"b":1,"a":1.0,"a":2}"#] {
+            let line = message_json("room", &message("e", Payload::Json(data.into()))).unwrap();
+            assert_eq!(line, format!(r#"{{"channel":"room","event":"e","data":{data},"id":"i","position":null,"ts":1}}"#));
+        }
     }
-    line
+
+    #[test]
+    fn what_is_no_json_says_so() {
+        let line = message_json("room", &message("e", Payload::Text("hi\u{9b}\n".into()))).unwrap();
+        assert!(line.contains(r#""data":"hi\u009b\n","encoding":"text""#), "{line}");
+    }
+
+    #[test]
+    fn no_escape_sequence_reaches_the_terminal() {
+        for data in [Payload::Text("\u{1b}[31m\n".into()), Payload::Json("\"\u{9b}31m\"".into())] {
+            let line = message_text("room", &message("e\0\u{1b}[31mred", data));
+            assert!(!line.chars().any(char::is_control), "{line:?}");
+        }
+    }
 }

@@ -1,12 +1,13 @@
 //! `peal token`: mints a client token on this machine, as a customer's server would.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use peal_core::token::{Claims, LIFETIME_MAX_S};
 use peal_core::{Capabilities, ChannelName};
+use serde_json::json;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
 
 use super::channel_name;
 use super::target::TargetArgs;
@@ -41,6 +42,7 @@ pub(crate) fn run(args: &TokenArgs) -> Result<(), Failure> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let claims = args.claims(now)?;
     let token = peal_client::mint_token(&key.id, &key.secret, &claims).map_err(|_| Failure::failed("the token could not be signed"))?;
+    peal_core::token::key_id(&token).map_err(|refusal| Failure::usage(refusal.detail))?;
     if args.json {
         return crate::print(&format!("{}\n", json!({ "token": token, "expires_at": claims.exp, "key": key.id.as_str() })));
     }
@@ -51,7 +53,7 @@ impl TokenArgs {
     fn claims(&self, now: u64) -> Result<Claims, Failure> {
         let info =
             self.info.as_ref().map(|text| RawValue::from_string(text.clone()).map_err(|error| Failure::usage(format!("--info: {error}"))));
-        Ok(Claims {
+        let claims = Claims {
             sub: self.client_id.clone(),
             exp: now + self.ttl.as_secs(),
             iat: Some(now),
@@ -59,15 +61,34 @@ impl TokenArgs {
             info: info.transpose()?,
             ch: self.channel.as_ref().map(ToString::to_string),
             ..Claims::default()
-        })
+        };
+        claims.check().map_err(|refusal| Failure::usage(refusal.detail))?;
+        self.refuse_useless(claims.cap.as_ref())?;
+        Ok(claims)
+    }
+
+    /// A channel token whose capabilities are all about other channels opens nothing.
+    fn refuse_useless(&self, capabilities: Option<&Capabilities>) -> Result<(), Failure> {
+        let Some(capabilities) = capabilities else { return Ok(()) };
+        capabilities.check().map_err(|text| Failure::usage(format!("--capability: {text}")))?;
+        match &self.channel {
+            Some(channel) if !capabilities.iter().any(|(pattern, _)| pattern.matches(channel)) => Err(Failure::usage(format!(
+                "--channel {channel} makes the token good for this channel alone, and no --capability matches it; the server would refuse \
+                 everything"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     fn capabilities(&self) -> Result<Option<Capabilities>, Failure> {
         if self.capabilities.is_empty() {
             return Ok(None);
         }
-        let map: Map<String, Value> = self.capabilities.iter().map(|(pattern, operations)| (pattern.clone(), json!(operations))).collect();
-        serde_json::from_value(Value::Object(map)).map(Some).map_err(|error| Failure::usage(format!("--capability: {error}")))
+        let mut map: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (pattern, operations) in &self.capabilities {
+            map.entry(pattern).or_default().extend(operations.iter().map(String::as_str));
+        }
+        serde_json::from_value(json!(map)).map(Some).map_err(|error| Failure::usage(format!("--capability: {error}")))
     }
 }
 
@@ -97,7 +118,43 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+    use peal_core::Operation;
+
     use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn claims(flags: &[&str]) -> Result<Claims, Failure> {
+        let parsed = Cli::try_parse_from(["peal", "token"].iter().chain(flags)).expect("the flags are known");
+        let Command::Token(args) = parsed.command else { panic!("another command") };
+        args.claims(1_000)
+    }
+
+    #[test]
+    fn what_the_server_would_refuse_is_refused_here_with_the_reason() {
+        let deep = "[".repeat(40) + &"]".repeat(40);
+        let long = "x".repeat(129);
+        for (flags, reason) in [
+            (&["--client-id", ""][..], "1 to 128 characters"),
+            (&["--client-id", &long], "1 to 128 characters"),
+            (&["--channel", "room", "--capability", "other=subscribe"], "no --capability matches it"),
+            (&["--capability", "room!=subscribe"], "no channel name holds '!'"),
+            (&["--capability", "room=dance"], "dance"),
+            (&["--info", &deep], "deeper than 32"),
+        ] {
+            let refused = claims(flags).expect_err("refused");
+            assert!(refused.text.contains(reason) && refused.kind == crate::failure::Kind::Usage, "{flags:?}: {refused:?}");
+        }
+        assert!(claims(&["--channel", "room", "--capability", "ro*=subscribe", "--client-id", "ada"]).is_ok());
+    }
+
+    #[test]
+    fn capabilities_of_one_pattern_add_up() {
+        let claims = claims(&["--capability", "room=subscribe", "--capability", "room=publish"]).expect("accepted");
+        let room = ChannelName::parse("room").expect("a name");
+        let granted = claims.cap.expect("some");
+        assert!(granted.allows(Operation::Subscribe, &room) && granted.allows(Operation::Publish, &room));
+    }
 
     #[test]
     fn lifetimes_are_bounded() {
