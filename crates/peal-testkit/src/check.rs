@@ -7,6 +7,7 @@
 //! that says what to do, and a runner that ran no test is one too.
 
 mod cargo;
+mod deploy;
 mod libtest;
 mod node;
 mod plan;

@@ -2,6 +2,7 @@
 //!
 //! That report is unstable, so `RUSTC_BOOTSTRAP=1` is set, for the test binaries only.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -12,6 +13,9 @@ use super::cargo::TestBinary;
 use super::process::{self, Finished};
 use super::{Context, Outcome, TestResult};
 
+/// These measure time: nothing runs beside them.
+const ALONE: [&str; 1] = ["canary"];
+
 /// A binary that runs longer hangs.
 const BINARY_WITHIN: Duration = Duration::from_secs(10 * 60);
 
@@ -20,10 +24,19 @@ pub(super) fn run(context: &Context) -> Outcome {
         Ok(environment) => environment,
         Err(why) => return Outcome::failed(why),
     };
-    let waiting = Mutex::new(context.artifacts().tests.into_iter());
+    let (alone, together): (Vec<TestBinary>, Vec<TestBinary>) =
+        context.artifacts().tests.into_iter().partition(|binary| ALONE.contains(&binary.target.as_str()));
     let total = Mutex::new(Outcome::default());
+    run_all(together, context.cores, &environment, &total);
+    run_all(alone, 1, &environment, &total);
+    total.into_inner().expect("nobody panics with this lock")
+}
+
+/// Runs these binaries, so many at a time, in this order.
+fn run_all(binaries: Vec<TestBinary>, at_once: usize, environment: &BTreeMap<String, String>, total: &Mutex<Outcome>) {
+    let waiting = Mutex::new(binaries.into_iter());
     std::thread::scope(|scope| {
-        for _ in 0..context.cores {
+        for _ in 0..at_once {
             scope.spawn(|| {
                 loop {
                     let next = waiting.lock().expect("nobody panics with this lock").next();
@@ -31,7 +44,7 @@ pub(super) fn run(context: &Context) -> Outcome {
                     let mut command = Command::new(&binary.executable);
                     command
                         .args(["-Z", "unstable-options", "--format=json", "--report-time"])
-                        .envs(&environment)
+                        .envs(environment)
                         .env("RUSTC_BOOTSTRAP", "1")
                         .env("CARGO", env!("CARGO"))
                         .env("CARGO_MANIFEST_DIR", &binary.package_root)
@@ -45,7 +58,6 @@ pub(super) fn run(context: &Context) -> Outcome {
             });
         }
     });
-    total.into_inner().expect("nobody panics with this lock")
 }
 
 /// One line of the report.

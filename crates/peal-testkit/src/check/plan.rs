@@ -1,6 +1,6 @@
 //! The steps, in one table.
 
-use super::{Context, Outcome, cargo, libtest, node, tools};
+use super::{Context, Outcome, cargo, deploy, libtest, node, tools};
 
 /// A step of this weight runs alone.
 pub(super) const ALL_CORES: usize = usize::MAX;
@@ -25,7 +25,7 @@ const fn cargo_step(name: &'static str, after: &'static [&'static str], run: fn(
 
 /// In the order in which they start when several could. The binary embeds the SDK and the dashboard, so these are built before it, and
 /// their tests do not build them again. Tests that measure time have the machine to themselves.
-pub(super) const STEPS: [Step; 21] = [
+pub(super) const STEPS: [Step; 22] = [
     step("tools", &[], tools::check),
     cargo_step("fmt", &["tools"], cargo::fmt),
     step("sdk-install", &["tools"], |context| node::install(context, node::SDK)),
@@ -33,6 +33,7 @@ pub(super) const STEPS: [Step; 21] = [
     step("compat-install", &["tools"], |context| node::install(context, node::COMPAT)),
     step("sdk-build", &["sdk-install"], |context| node::script(context, node::SDK, "build")),
     step("dashboard-build", &["dashboard-install"], |context| node::script(context, node::DASHBOARD, "build")),
+    step("deploy-lint", &["tools"], deploy::lint),
     cargo_step("clippy", &["tools"], cargo::clippy),
     cargo_step("build", &["sdk-build", "dashboard-build"], cargo::build),
     step("sdk-lint", &["sdk-install"], |context| node::script(context, node::SDK, "lint")),
