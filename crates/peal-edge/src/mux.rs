@@ -1,29 +1,39 @@
-//! The broker mux: one thread that stands between the cores and the broker.
+//! The broker mux: one task that stands between the cores and the broker.
 //!
 //! Cores send it batches of actions; it keeps which core wants which topic, calls the broker, and hands each publication once to each
-//! interested core. One thread means that the answers and deliveries a core sees are in the order in which the broker made
-//! them, without a lock.
+//! interested core. Calls are made in the order in which a core asked, and each is carried out by the broker without being waited for, so
+//! a slow read delays nobody else. A core sees deliveries in the order in which the broker made them; an answer comes when it is there,
+//! before or after deliveries that it speaks of, and the hub is prepared for both.
 //!
 //! Queues: cores wait for room in the mux's inbox (and stop reading their sockets meanwhile); the mux waits for room in a core's
-//! inbox. A core never waits for the mux while it drains its inbox, so the two cannot block each other.
+//! inbox. A core never waits for the mux while it drains its inbox, so the two cannot block each other. Calls under way are bounded by what
+//! the hubs and request handlers that asked may have outstanding, and the broker refuses what it has no room for.
+
+mod calls;
+mod inbox;
+mod reads;
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use peal_broker::{Broker, Inbox};
-use peal_core::exchange::{BATCH_MAX, BrokerError, Delivery, HistoryPage, HistoryQuery, PresenceMembers, Publish, Published};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use peal_broker::Broker;
+use peal_core::exchange::{BATCH_MAX, BrokerError, HistoryPage, HistoryQuery, PresenceMembers, Publish, Published};
 use peal_core::usage::{Charge, Collected, Counters, Transport};
 use peal_core::{AppId, ChannelName, Draft, Message, PublicationKind, Retention, Topic};
 use peal_hub::{Action, BrokerEvent};
 use rustc_hash::FxHashMap;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::core::inbox::{CoreInbox, ToCore};
 use crate::usage::Payer;
+use calls::{Call, Done};
+pub use inbox::MuxInbox;
+use reads::{Read, Reads, Waiter};
 
 /// Messages (each a batch) from all cores and request handlers; senders wait when it is full.
 const INBOX: usize = 1024;
@@ -46,19 +56,37 @@ pub(crate) enum ToMux {
     Usage(oneshot::Sender<Collected>),
 }
 
+/// Asks the broker why it is away, once there is one.
+type Away = Arc<OnceLock<Box<dyn Fn() -> Option<String> + Send + Sync>>>;
+
 /// Sends to the mux. Cheap to clone.
-#[derive(Debug, Clone)]
-pub(crate) struct MuxHandle(mpsc::Sender<ToMux>);
+#[derive(Clone)]
+pub(crate) struct MuxHandle {
+    requests: mpsc::Sender<ToMux>,
+    away: Away,
+}
+
+/// What a [`MuxHandle`] sends, for the mux.
+pub(crate) struct MuxRequests {
+    requests: mpsc::Receiver<ToMux>,
+    away: Away,
+}
 
 impl MuxHandle {
-    pub(crate) fn new() -> (Self, mpsc::Receiver<ToMux>) {
+    pub(crate) fn new() -> (Self, MuxRequests) {
         let (sender, receiver) = mpsc::channel(INBOX);
-        (Self(sender), receiver)
+        let away = Away::default();
+        (Self { requests: sender, away: Arc::clone(&away) }, MuxRequests { requests: receiver, away })
+    }
+
+    /// Why the broker cannot be used at this moment, if so.
+    pub(crate) fn away(&self) -> Option<String> {
+        self.away.get().and_then(|away| away())
     }
 
     /// Waits for room; false once the mux has stopped.
     pub(crate) async fn send(&self, message: ToMux) -> bool {
-        self.0.send(message).await.is_ok()
+        self.requests.send(message).await.is_ok()
     }
 
     /// `payer` is charged for what is accepted.
@@ -90,38 +118,6 @@ fn stopped() -> BrokerError {
     BrokerError::Away("this node is stopping".into())
 }
 
-/// Collects what the broker delivers until the mux routes it. The lock is held only to push or take; it cannot grow beyond what one
-/// round of publishes brings, since the mux routes before it publishes again.
-#[derive(Debug, Default)]
-pub struct MuxInbox {
-    waiting: Mutex<Waiting>,
-    wake: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    deliveries: Vec<Delivery>,
-    interrupted: Vec<Vec<Topic>>,
-}
-
-impl MuxInbox {
-    fn take(&self) -> Waiting {
-        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Inbox for MuxInbox {
-    fn deliver(&self, batch: Vec<Delivery>) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).deliveries.extend(batch);
-        self.wake.notify_one();
-    }
-
-    fn interrupted(&self, topics: Vec<Topic>) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).interrupted.push(topics);
-        self.wake.notify_one();
-    }
-}
-
 pub(crate) struct Mux<B> {
     broker: Arc<B>,
     inbox: Arc<MuxInbox>,
@@ -133,9 +129,17 @@ pub(crate) struct Mux<B> {
     outgoing: Vec<Vec<BrokerEvent>>,
     /// Publishes gathered in this round, in order, with who is told.
     publishes: Vec<(Publish, Asker)>,
-    /// Request handlers of this round, each with the results so far.
-    rest: Vec<RestAnswer>,
+    /// Topics gathered to be attached, with the core that asked; `None` for the probe.
+    attaches: Vec<(Topic, Option<usize>)>,
+    calls: FuturesUnordered<Call>,
+    reads: Reads,
+    /// Batches of request handlers, each with the results so far.
+    rest: FxHashMap<u64, RestBatch>,
+    rest_count: u64,
     probe: u64,
+    probe_attached: bool,
+    /// Tells this node's probes from those of others.
+    tag: Arc<str>,
     clock: Clock,
     counters: Counters,
 }
@@ -146,8 +150,12 @@ enum Asker {
         core: usize,
         request: peal_hub::RequestId,
     },
-    /// The index of the REST batch in this round, and what its publish counts as if it is accepted.
-    Rest(usize, Option<Box<Ingress>>),
+    /// A REST batch, the place in it, and what the publish counts as if it is accepted.
+    Rest {
+        batch: u64,
+        place: usize,
+        ingress: Option<Box<Ingress>>,
+    },
     Probe,
 }
 
@@ -165,11 +173,19 @@ impl Ingress {
     }
 }
 
-type RestAnswer = (oneshot::Sender<Vec<Result<Published, BrokerError>>>, Vec<Result<Published, BrokerError>>);
+struct RestBatch {
+    answer: oneshot::Sender<Vec<Result<Published, BrokerError>>>,
+    results: Vec<Result<Published, BrokerError>>,
+    missing: usize,
+}
 
 impl<B: Broker> Mux<B> {
-    pub(crate) fn new(broker: Arc<B>, inbox: Arc<MuxInbox>, requests: mpsc::Receiver<ToMux>, cores: Vec<CoreInbox>, clock: Clock) -> Self {
+    pub(crate) fn new(broker: Arc<B>, inbox: Arc<MuxInbox>, requests: MuxRequests, cores: Vec<CoreInbox>, clock: Clock) -> Self {
         let outgoing = cores.iter().map(|_| Vec::new()).collect();
+        let MuxRequests { requests, away } = requests;
+        let asked = Arc::clone(&broker);
+        // Handles are made with the requests, so nobody has set it before.
+        let _ = away.set(Box::new(move || asked.away()));
         Self {
             broker,
             inbox,
@@ -178,8 +194,14 @@ impl<B: Broker> Mux<B> {
             interest: HashMap::default(),
             outgoing,
             publishes: Vec::new(),
-            rest: Vec::new(),
+            attaches: Vec::new(),
+            calls: FuturesUnordered::new(),
+            reads: Reads::default(),
+            rest: HashMap::default(),
+            rest_count: 0,
             probe: 0,
+            probe_attached: false,
+            tag: format!("{:016x}", rand::random::<u64>()).into(),
             clock,
             counters: Counters::default(),
         }
@@ -189,146 +211,227 @@ impl<B: Broker> Mux<B> {
     pub(crate) async fn run(mut self) {
         let everyone = (0..self.cores.len()).fold(0, |mask, core| mask | 1 << core);
         self.interest.insert(probe_topic(), everyone);
-        if let Err(error) = self.broker.attach(vec![probe_topic()]).await {
-            tracing::warn!(%error, "the probe topic cannot be attached");
-        }
         let mut probes = tokio::time::interval(PROBE_EVERY);
         let inbox = Arc::clone(&self.inbox);
         loop {
             let mut round = Vec::new();
-            // Cancellation-safe: `recv_many`, a tick and a Notify lose nothing when another branch wins.
+            let mut done = None;
+            // Cancellation-safe: `recv_many`, a tick, a Notify and the next finished call lose nothing when another branch wins.
             tokio::select! {
                 count = self.requests.recv_many(&mut round, GATHER) => if count == 0 { return },
-                () = inbox.wake.notified() => {}
+                () = inbox.arrived() => {}
+                finished = self.calls.next(), if !self.calls.is_empty() => done = finished,
                 _ = probes.tick() => self.publish_probe(),
             }
-            // A panic in the broker is our bug; it costs this round's answers, never the node.
-            if AssertUnwindSafe(self.round(round)).catch_unwind().await.is_err() {
+            // A panic is our bug; it costs this round's answers, never the node.
+            if AssertUnwindSafe(self.round(round, done)).catch_unwind().await.is_err() {
                 tracing::error!("a round of the mux panicked; the node goes on");
                 self.publishes.clear();
+                self.attaches.clear();
                 self.rest.clear();
+                self.reads = Reads::default();
             }
         }
     }
 
-    async fn round(&mut self, round: Vec<ToMux>) {
+    async fn round(&mut self, round: Vec<ToMux>, done: Option<Done>) {
+        if let Some(done) = done {
+            self.finish(done);
+        }
         for message in round {
             match message {
-                ToMux::Actions { core, actions } => {
-                    for action in actions {
-                        self.action(core, action).await;
-                    }
-                }
-                ToMux::Publish { batch, payer, answer } => {
-                    let index = self.rest.len();
-                    self.rest.push((answer, Vec::with_capacity(batch.len())));
-                    self.publishes.extend(batch.into_iter().map(|publish| {
-                        let ingress = payer.as_ref().and_then(|payer| Ingress::of(&publish, payer));
-                        (publish, Asker::Rest(index, ingress))
-                    }));
-                }
+                ToMux::Actions { core, actions } => actions.into_iter().for_each(|action| self.action(core, action)),
+                ToMux::Publish { batch, payer, answer } => self.rest_publish(batch, payer.as_ref(), answer),
                 ToMux::Usage(answer) => {
-                    self.publish_gathered().await;
+                    self.call_gathered();
+                    self.finish_ready();
                     let _ = answer.send(self.counters.collect(self.clock.now()));
                 }
-                ToMux::History { query, answer } => {
-                    self.publish_gathered().await;
-                    let _ = answer.send(self.broker.history(query).await);
-                }
-                ToMux::PresenceMembers { topic, answer } => {
-                    let _ = answer.send(self.broker.presence_members(topic).await);
-                }
+                ToMux::History { query, answer } => self.read(Read::History(query), Waiter::RestHistory(answer)),
+                ToMux::PresenceMembers { topic, answer } => self.read(Read::Members(topic), Waiter::RestMembers(answer)),
             }
         }
-        self.publish_gathered().await;
+        self.call_gathered();
+        self.finish_ready();
         self.route();
         self.send_outgoing().await;
-        for (answer, results) in self.rest.drain(..) {
-            // The publisher may have gone; what it published stays published.
-            let _ = answer.send(results);
-        }
     }
 
-    async fn action(&mut self, core: usize, action: Action) {
+    fn rest_publish(&mut self, batch: Vec<Publish>, payer: Option<&Payer>, answer: oneshot::Sender<Vec<Result<Published, BrokerError>>>) {
+        if batch.is_empty() {
+            let _ = answer.send(Vec::new());
+            return;
+        }
+        self.before_publish();
+        self.rest_count += 1;
+        let (number, missing) = (self.rest_count, batch.len());
+        self.rest.insert(number, RestBatch { answer, results: vec![Err(stopped()); missing], missing });
+        self.publishes.extend(batch.into_iter().enumerate().map(|(place, publish)| {
+            let ingress = payer.and_then(|payer| Ingress::of(&publish, payer));
+            (publish, Asker::Rest { batch: number, place, ingress })
+        }));
+    }
+
+    /// Calls are made in the order in which they are asked for.
+    fn action(&mut self, core: usize, action: Action) {
         match action {
             Action::Publish { request, publish } => {
+                self.before_publish();
                 self.publishes.push((*publish, Asker::Hub { core, request }));
-                return;
             }
-            Action::RefreshDirectory(_) => return,
-            Action::Attach(_)
-            | Action::Detach(_)
-            | Action::History { .. }
-            | Action::PresenceUpdate { .. }
-            | Action::PresenceMembers { .. } => {}
-        }
-        // What a core asked for in order happens in order.
-        self.publish_gathered().await;
-        let event = match action {
             Action::Attach(topic) => {
+                self.call_publishes();
                 // What is already on its way to other cores lies at or before the head that is answered.
                 self.route();
                 *self.interest.entry(topic.clone()).or_default() |= 1 << core;
-                let result = self.broker.attach(vec![topic.clone()]).await.map(|heads| heads[0]);
-                BrokerEvent::Attached { topic, result }
+                self.attaches.push((topic, Some(core)));
             }
             Action::Detach(topic) => {
-                self.detach(core, topic).await;
-                return;
+                self.call_gathered();
+                self.detach(core, topic);
             }
-            Action::History { request, query } => BrokerEvent::History { request, result: self.broker.history(query).await },
+            Action::History { request, query } => self.read(Read::History(query), Waiter::Hub { core, request }),
+            Action::PresenceMembers { request, topic } => self.read(Read::Members(topic), Waiter::Hub { core, request }),
             Action::PresenceUpdate { request, update } => {
-                let result = self.broker.presence_update(update).await;
-                BrokerEvent::PresenceUpdated { request, result }
+                self.call_gathered();
+                let topic = update.topic.clone();
+                let change = self.broker.presence_update(update);
+                self.calls.push(calls::presence_update(core, request, topic, change));
             }
-            Action::PresenceMembers { request, topic } => {
-                BrokerEvent::PresenceMembers { request, result: self.broker.presence_members(topic).await }
-            }
-            Action::Publish { .. } | Action::RefreshDirectory(_) => return,
-        };
-        self.outgoing[core].push(event);
+            Action::RefreshDirectory(_) => {}
+        }
     }
 
-    async fn detach(&mut self, core: usize, topic: Topic) {
+    /// A publish after an attach must not be called before it.
+    fn before_publish(&mut self) {
+        if !self.attaches.is_empty() {
+            self.call_attaches();
+        }
+    }
+
+    fn detach(&mut self, core: usize, topic: Topic) {
         if let Some(mask) = self.interest.get_mut(&topic) {
             *mask &= !(1 << core);
             if *mask == 0 {
                 self.interest.remove(&topic);
-                self.broker.detach(vec![topic]).await;
+                let detach = self.broker.detach(vec![topic]);
+                self.calls.push(calls::detach(detach));
             }
         }
     }
 
-    async fn publish_gathered(&mut self) {
+    /// The same question that is on its way already, and so lately that nothing happened to its topic since, is not asked twice.
+    fn read(&mut self, read: Read, waiter: Waiter) {
+        self.call_gathered();
+        if let Some((number, read)) = self.reads.ask(read, waiter) {
+            let call = match read {
+                Read::History(query) => calls::history(number, self.broker.history(query)),
+                Read::Members(topic) => calls::members(number, self.broker.presence_members(topic)),
+            };
+            self.calls.push(call);
+        }
+    }
+
+    /// At most one of the two has anything.
+    fn call_gathered(&mut self) {
+        self.call_publishes();
+        self.call_attaches();
+    }
+
+    fn call_publishes(&mut self) {
         while !self.publishes.is_empty() {
             let count = self.publishes.len().min(BATCH_MAX);
             let (batch, askers): (Vec<_>, Vec<_>) = self.publishes.drain(..count).unzip();
-            for (result, asker) in self.broker.publish(batch).await.into_iter().zip(askers) {
-                match asker {
-                    Asker::Hub { core, request } => self.outgoing[core].push(BrokerEvent::Published { request, result }),
-                    Asker::Rest(index, ingress) => {
-                        if let (Some(ingress), Ok(Published { duplicate: false, .. })) = (ingress, &result) {
-                            let Ingress { charge, channel, bytes } = *ingress;
-                            self.counters.message_in(self.clock.now(), &charge, channel.namespace(), bytes);
-                        }
-                        self.rest[index].1.push(result);
-                    }
-                    Asker::Probe => {
-                        if let Err(error) = result {
-                            tracing::warn!(%error, "the probe could not be published");
-                        }
+            let told = batch.iter().zip(askers).map(|(publish, asker)| (publish.topic.clone(), asker)).collect();
+            let publish = self.broker.publish(batch);
+            self.calls.push(calls::publish(told, publish));
+        }
+    }
+
+    fn call_attaches(&mut self) {
+        if !self.attaches.is_empty() {
+            let asked = std::mem::take(&mut self.attaches);
+            let attach = self.broker.attach(asked.iter().map(|(topic, _)| topic.clone()).collect());
+            self.calls.push(calls::attach(asked, attach));
+        }
+    }
+
+    /// What a broker in this process answers, it has answered already.
+    fn finish_ready(&mut self) {
+        while let Some(Some(done)) = self.calls.next().now_or_never() {
+            self.finish(done);
+        }
+    }
+
+    fn finish(&mut self, done: Done) {
+        match done {
+            Done::Published(results) => {
+                for (topic, asker, result) in results {
+                    self.reads.changed(&topic);
+                    self.published(asker, result);
+                }
+            }
+            Done::Attached(answers) => {
+                for (topic, asker, result) in answers {
+                    match asker {
+                        Some(core) => self.outgoing[core].push(BrokerEvent::Attached { topic, result }),
+                        None => self.probe_attached = result.is_ok(),
                     }
                 }
             }
-            self.route();
+            Done::Detached => {}
+            Done::PresenceUpdated { core, request, topic, result } => {
+                self.reads.changed(&topic);
+                self.outgoing[core].push(BrokerEvent::PresenceUpdated { request, result });
+            }
+            Done::Read(number, answer) => {
+                let outgoing = &mut self.outgoing;
+                self.reads.answer(number, answer, |core, event| outgoing[core].push(event));
+            }
+        }
+    }
+
+    fn published(&mut self, asker: Asker, result: Result<Published, BrokerError>) {
+        match asker {
+            Asker::Hub { core, request } => self.outgoing[core].push(BrokerEvent::Published { request, result }),
+            Asker::Rest { batch, place, ingress } => {
+                if let (Some(ingress), Ok(Published { duplicate: false, .. })) = (ingress, &result) {
+                    let Ingress { charge, channel, bytes } = *ingress;
+                    self.counters.message_in(self.clock.now(), &charge, channel.namespace(), bytes);
+                }
+                self.rest_published(batch, place, result);
+            }
+            Asker::Probe => {
+                if let Err(error) = result {
+                    tracing::warn!(%error, "the probe could not be published");
+                }
+            }
+        }
+    }
+
+    fn rest_published(&mut self, number: u64, place: usize, result: Result<Published, BrokerError>) {
+        let Some(batch) = self.rest.get_mut(&number) else { return };
+        batch.results[place] = result;
+        batch.missing -= 1;
+        if batch.missing == 0
+            && let Some(batch) = self.rest.remove(&number)
+        {
+            // The publisher may have gone; what it published stays published.
+            let _ = batch.answer.send(batch.results);
         }
     }
 
     /// Gives what the broker delivered to each interested core's outgoing events.
     fn route(&mut self) {
-        let Waiting { deliveries, interrupted } = self.inbox.take();
+        let (deliveries, interrupted) = self.inbox.take();
+        let probe = probe_topic();
         for delivery in deliveries {
+            self.reads.changed(&delivery.topic);
             let mut mask = self.interest.get(&delivery.topic).copied().unwrap_or(0);
+            if delivery.topic == probe && delivery.publication.client_id.as_ref() != Some(&self.tag) {
+                // Another node's probe says nothing about this one.
+                continue;
+            }
             while mask != 0 {
                 let core = mask.trailing_zeros() as usize;
                 mask &= mask - 1;
@@ -354,6 +457,10 @@ impl<B: Broker> Mux<B> {
     }
 
     fn publish_probe(&mut self) {
+        if !self.probe_attached {
+            self.attaches.push((probe_topic(), None));
+            self.call_attaches();
+        }
         self.probe += 1;
         let id = format!("probe-{}", self.probe).parse().expect("a probe's id is a valid message id");
         let sent = self.clock.now().mono_ms.to_be_bytes();
@@ -361,7 +468,7 @@ impl<B: Broker> Mux<B> {
             id,
             idempotent: false,
             origin: None,
-            client_id: None,
+            client_id: Some(Arc::clone(&self.tag)),
             ephemeral: false,
             client_event: false,
             kind: PublicationKind::Control(bytes::Bytes::copy_from_slice(&sent)),

@@ -57,18 +57,23 @@ impl Node {
         ws::Limits::new(hub.message_bytes_max(handle))
     }
 
+    /// What works less well than it should while the node is ready.
+    pub(crate) fn degraded(&self) -> Vec<String> {
+        let directory = self.directory.current();
+        let away = directory.version > 0 && !directory.fresh;
+        away.then(|| "Postgres is away: serving the last known configuration, revocation is paused".to_owned()).into_iter().collect()
+    }
+
     /// Why the node is not ready, or nothing.
     pub(crate) fn unready(&self) -> Vec<String> {
         let mut reasons = Vec::new();
         if self.draining.load(Ordering::Relaxed) {
             reasons.push("the node is draining".to_owned());
         }
-        let directory = self.directory.current();
-        if directory.version == 0 {
+        if self.directory.current().version == 0 {
             reasons.push("the configuration has not been loaded yet".to_owned());
-        } else if !directory.fresh {
-            reasons.push("Postgres is away: serving the last known configuration, revocation is paused".to_owned());
         }
+        reasons.extend(self.mux.away());
         let now_ms = self.now().mono_ms;
         for (core, probe) in self.probes.iter().enumerate() {
             let seen = probe.load(Ordering::Relaxed);

@@ -134,7 +134,7 @@ fn judge_missing(after: Position, fence: Fence, evidence: &Evidence) -> Continui
 /// Nothing is kept after the position.
 fn judge_end(after: Position, fence: Fence, stream: Stream, evidence: &Evidence) -> Continuity {
     let top = stream.top;
-    if after == top || after > top {
+    if after >= top {
         let over = generation_of(after) < fence.generation;
         return match evidence.end(after.era) {
             Some(seen) if seen > after.seq && over => Continuity::EraLost { kept_after: Position::new(after.era, seen) },

@@ -3,6 +3,7 @@
 //! belongs in `sdk-js/compat`, what needs no socket in `peal-hub`.
 
 mod changes;
+mod fleet;
 mod hostile_http;
 mod hostile_native;
 mod hostile_pusher;

@@ -79,6 +79,13 @@ impl TestNode {
 
     /// A node that reaches its database under another URL.
     pub(crate) async fn start_on(config: EdgeConfig, database: TestDb, url: &str) -> Self {
+        let store = Self::store(url).await;
+        let broker = |inbox: Arc<peal_edge::MuxInbox>, clock: peal_edge::Clock| MemoryBroker::new(inbox, Arc::new(move || clock.now()), 1);
+        Self::start_around(config, Some(database), store, broker).await
+    }
+
+    /// The store of a database, with the apps seeded.
+    pub(crate) async fn store(url: &str) -> Store {
         let store = Store::connect(url, Keyring::ephemeral(), StoreOptions::default()).await.expect("connects");
         for app in [APP, CANARY] {
             let seed = SeedApp {
@@ -89,12 +96,21 @@ impl TestNode {
             };
             store.app_seed(&seed).await.expect("seeds");
         }
+        store
+    }
+
+    /// A node with this broker; without a database of its own it shares another's.
+    pub(crate) async fn start_around<B: peal_broker::Broker>(
+        config: EdgeConfig,
+        database: Option<TestDb>,
+        store: Store,
+        broker: impl FnOnce(Arc<peal_edge::MuxInbox>, peal_edge::Clock) -> B,
+    ) -> Self {
         let config = EdgeConfig { addrs: vec![SocketAddr::from(([127, 0, 0, 1], 0))], cores: NonZeroUsize::new(2).expect("two"), ..config };
-        let broker = |inbox: Arc<peal_edge::MuxInbox>, clock: peal_edge::Clock| MemoryBroker::new(inbox, Arc::new(move || clock.now()), 1);
         let edge = peal_edge::start(config, store.clone(), broker).await.expect("starts");
         let addr = edge.local_addrs()[0];
         edge.refresh_directory().await;
-        Self { edge, addr, store, database: Some(database) }
+        Self { edge, addr, store, database }
     }
 
     pub(crate) async fn websocket(&self, path: &str) -> Socket {
