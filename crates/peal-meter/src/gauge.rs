@@ -33,8 +33,8 @@ impl Gauge {
     /// The samples of all slots that were over at this Unix millisecond, up to which every core has reported.
     pub fn finish(&mut self, complete_to_ms: u64) -> Vec<Sample> {
         let end = complete_to_ms / SLOT_MS;
-        let begin = self.slot.unwrap_or(end);
-        if end <= begin && self.slot.is_some() {
+        let begin = self.slot.unwrap_or_else(|| self.first_slot().unwrap_or(end));
+        if end <= begin {
             return Vec::new();
         }
         self.slot = Some(end);
@@ -45,6 +45,13 @@ impl Gauge {
         self.apps.retain(|_, gauge| !gauge.open.is_empty() || !gauge.waiting.is_empty());
         samples.sort_unstable();
         samples
+    }
+}
+
+impl Gauge {
+    /// In which the first change happened that was reported.
+    fn first_slot(&self) -> Option<u64> {
+        self.apps.values().flat_map(|gauge| &gauge.waiting).map(|(at, ..)| at / SLOT_MS).min()
     }
 }
 
@@ -108,7 +115,6 @@ mod tests {
     #[test]
     fn a_page_that_reloads_onto_another_core_is_one_connection() {
         let mut gauge = Gauge::default();
-        assert!(gauge.finish(100_000).is_empty());
         gauge.absorb(0, &track(&[(101_000, 1, 1), (103_000, 0, 0)]));
         gauge.absorb(1, &track(&[(103_000, 1, 1)]));
         assert_eq!(gauge.finish(120_500), [Sample { app: app(), slot: 10, value: 1 }, Sample { app: app(), slot: 11, value: 1 }]);
@@ -118,9 +124,17 @@ mod tests {
     }
 
     #[test]
+    fn what_happens_before_the_first_collection_is_not_forgotten() {
+        let mut gauge = Gauge::default();
+        gauge.absorb(0, &track(&[(8_000, 2, 2)]));
+        let samples = gauge.finish(20_250);
+        assert_eq!(samples.iter().map(|sample| (sample.slot, sample.value)).collect::<Vec<_>>(), [(0, 2), (1, 2)]);
+        assert_eq!(gauge.finish(30_250).len(), 1);
+    }
+
+    #[test]
     fn whoever_is_open_without_a_change_is_in_every_slot() {
         let mut gauge = Gauge::default();
-        gauge.finish(0);
         gauge.absorb(0, &track(&[(1, 5, 5)]));
         assert_eq!(gauge.finish(10_000).len(), 1);
         assert!(gauge.finish(19_999).is_empty(), "the slot is not over");
@@ -153,7 +167,6 @@ mod tests {
             }
             let last = at / SLOT_MS;
             let mut gauge = Gauge::default();
-            gauge.finish(0);
             let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(changes.len())).chain([changes.len()]).collect();
             cuts.sort_unstable();
             let (mut from, mut samples) = (0, Vec::new());

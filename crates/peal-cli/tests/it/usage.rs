@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -30,8 +31,12 @@ fn what_is_published_shows_within_seconds_and_survives_a_kill() {
         assert_eq!(said(command(&["publish", "hello", "1"]).env("PEAL_DATA_DIR", home.data())).code, Some(0));
     }
     assert!(subscriber.wait().unwrap().success());
+    let received = Instant::now();
     until("the messages show", || totals(&home)["messages_out"] == 3);
+    assert!(received.elapsed() < Duration::from_secs(10), "{:?}", received.elapsed());
     assert_eq!(totals(&home)["messages_in"], 3);
+    until("the connection shows", || totals(&home)["peak_connections"] == 1);
+    assert!(received.elapsed() < Duration::from_secs(20), "{:?}", received.elapsed());
     let table = said(command(&["usage", "--metric", "messages_in"]).env("PEAL_DATA_DIR", home.data()));
     assert!(table.stdout.contains("Messages in") && table.stdout.contains("complete to"), "{table:?}");
     let csv = said(command(&["usage", "--metric", "peak_connections", "--csv"]).env("PEAL_DATA_DIR", home.data()));
