@@ -21,7 +21,7 @@ export function matchesChannel(pattern: string, channel: string): boolean {
   return new RegExp(`^${literals.join('.*')}$`, 's').test(text)
 }
 
-export function baseName(channel: string): string {
+function baseName(channel: string): string {
   const prefix = PREFIXES.find((known) => channel.startsWith(known)) ?? ''
   return channel.slice(prefix.length)
 }

@@ -15,7 +15,7 @@ export const monthQuery = (app: string) =>
   })
 
 /** What a plan's messages include, is marked in the answer itself. */
-export function monthTotals({ totals, rules }: Pick<Usage, 'totals' | 'rules'>) {
+function monthTotals({ totals, rules }: Pick<Usage, 'totals' | 'rules'>) {
   const billable = Object.entries(totals).filter(([metric]) => rules[metric]?.billable)
   return {
     incoming: totals.messages_in ?? 0,
@@ -24,7 +24,7 @@ export function monthTotals({ totals, rules }: Pick<Usage, 'totals' | 'rules'>) 
   }
 }
 
-export function monthOf(now: number): { from: number; to: number } {
+function monthOf(now: number): { from: number; to: number } {
   const date = new Date(now)
   const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()]
   return { from: Date.UTC(year, month), to: Date.UTC(year, month + 1) }
