@@ -24,6 +24,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::failure::{Failure, Kind};
+use crate::node::Bus;
 use crate::settings::DevArgs;
 use crate::shutdown::StopSignals;
 use crate::{file_limit, listen, node};
@@ -50,11 +51,6 @@ pub(crate) fn run(args: DevArgs) -> Result<(), Failure> {
 }
 
 fn refuse_what_is_missing(args: &DevArgs) -> Result<(), Failure> {
-    if args.dev.redis_url.is_some() {
-        return Err(Failure::usage(
-            "--redis-url: the Redis broker arrives in a later release; leave it out to use the one in this process",
-        ));
-    }
     if !args.dev.seed_webhook.is_empty() {
         return Err(Failure::usage("--seed-webhook: webhooks arrive in a later release"));
     }
@@ -106,7 +102,8 @@ async fn serve_with(
     // Nobody is waiting on a laptop's connections to be spread, and Ctrl-C should be quick.
     let edge_config = node::edge_config(&args.edge, connections, Duration::ZERO);
     let edge_config = EdgeConfig { usage_spool: Some(data.usage_spool()), ..edge_config };
-    let edge = node::start_edge(edge_config, store.clone(), data.era_seed()?).await?;
+    let bus = Bus::open(args.edge.redis_url.as_deref(), data.era_seed()?).await?;
+    let edge = node::start_edge(edge_config, store.clone(), bus).await?;
     let ready = ready_of(&ports, args, &edge, database, credentials);
     let stop = watch::Sender::new(false);
     let config = ApiConfig { dev: true, ..node::api_config(&args.api, ready.dashboard_url.clone(), ready.edge_url.clone()) };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use peal_api::ApiConfig;
-use peal_broker::MemoryBroker;
+use peal_broker::{MemoryBroker, RedisBroker, RedisOpening, RedisOptions};
 use peal_core::Plans;
 use peal_edge::{EdgeConfig, EdgeError, EdgeHandle};
 use peal_meter::Worker;
@@ -20,6 +20,8 @@ use crate::{file_limit, listen, logging};
 
 /// How long a node may take from its start until its own probe message came back.
 const READY_WITHIN: Duration = Duration::from_secs(20);
+/// How long a Redis may take until it can be used.
+const REDIS_WITHIN: Duration = Duration::from_secs(5);
 
 pub(crate) fn edge(args: EdgeArgs) -> Result<(), Failure> {
     start_logging(&args.common)?;
@@ -36,10 +38,13 @@ pub(crate) fn edge(args: EdgeArgs) -> Result<(), Failure> {
             listen::probe(*addr, "--edge-addr")?;
         }
         let admin = listen::bind(args.admin.admin_addr, "--admin-addr")?;
-        tracing::warn!("no Redis: this node serves alone, and its history ends with it");
+        if args.edge.redis_url.is_none() {
+            tracing::warn!("no Redis: this node serves alone, and its history ends with it");
+        }
+        let bus = Bus::open(args.edge.redis_url.as_deref(), 0).await?;
         let config = edge_config(&args.edge, connections, Duration::from_millis(500));
         let config = EdgeConfig { usage_spool: Some(args.usage_spool.clone()), ..config };
-        let edge = start_edge(config, store.clone(), 0).await?;
+        let edge = start_edge(config, store.clone(), bus).await?;
         let stop = watch::Sender::new(false);
         let admin = tokio::spawn(serve_admin(admin, peal_edge::admin_router(&edge), stop.subscribe()));
         for addr in edge.local_addrs() {
@@ -179,10 +184,44 @@ pub(crate) fn api_config(args: &ApiListenArgs, public_url: String, edge_url: Str
     }
 }
 
-/// Starts a node with the broker of this process and waits until its probe message came back.
-pub(crate) async fn start_edge(config: EdgeConfig, store: Store, era_seed: u64) -> Result<EdgeHandle, Failure> {
-    let started = peal_edge::start(config, store, |inbox, clock| MemoryBroker::new(inbox, Arc::new(move || clock.now()), era_seed));
-    let edge = started.await.map_err(|error| match error {
+/// What carries messages between nodes.
+pub(crate) enum Bus {
+    /// Nothing: one node, with the broker of this process.
+    Memory {
+        era_seed: u64,
+    },
+    Redis(Box<RedisOpening>),
+}
+
+impl Bus {
+    /// Redis, if one is named. One that is still starting is waited for.
+    pub(crate) async fn open(redis_url: Option<&str>, era_seed: u64) -> Result<Self, Failure> {
+        let Some(url) = redis_url else { return Ok(Self::Memory { era_seed }) };
+        let options = RedisOptions::new(url).map_err(|why| Failure::usage(format!("--redis-url: {why}")))?;
+        let deadline = Instant::now() + REDIS_WITHIN;
+        loop {
+            match RedisBroker::open(options.clone()).await {
+                Ok(opening) => return Ok(Self::Redis(Box::new(opening))),
+                Err(error) if Instant::now() >= deadline => return Err(Failure::because("cannot use Redis", &error)),
+                Err(error) => tracing::debug!(%error, "waiting for Redis"),
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+/// Starts a node and waits until its probe message came back.
+pub(crate) async fn start_edge(config: EdgeConfig, store: Store, bus: Bus) -> Result<EdgeHandle, Failure> {
+    let started = match bus {
+        Bus::Memory { era_seed } => {
+            peal_edge::start(config, store, |inbox, clock| MemoryBroker::new(inbox, Arc::new(move || clock.now()), era_seed)).await
+        }
+        Bus::Redis(opening) => {
+            let config = EdgeConfig { node: opening.node(), ..config };
+            peal_edge::start(config, store, |inbox, _| opening.broker(inbox)).await
+        }
+    };
+    let edge = started.map_err(|error| match error {
         EdgeError::Bind { addr, source } => listen::refusal(addr, "--edge-addr", &source),
         other => Failure::because("cannot start the edge", &other),
     })?;

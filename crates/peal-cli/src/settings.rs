@@ -106,6 +106,9 @@ pub(crate) struct EdgeListenArgs {
     /// Sockets that this node holds at most; by default what the file limit allows
     #[arg(long, env = "PEAL_CONNECTIONS_MAX", value_name = "N")]
     pub(crate) connections_max: Option<NonZeroUsize>,
+    /// The Redis that nodes share, `redis://host:port` or `redis+sentinel://host:port,host:port/name`; without one a node serves alone
+    #[arg(long, env = "PEAL_REDIS_URL", value_name = "URL", hide_env_values = true)]
+    pub(crate) redis_url: Option<String>,
     /// Milliseconds over which connections are told to come back when the node stops; 500 by default, 0 for `peal dev`
     #[arg(long, env = "PEAL_DRAIN_MS", value_name = "MS")]
     pub(crate) drain_ms: Option<u64>,
@@ -182,9 +185,6 @@ pub(crate) struct DevOnlyArgs {
     /// Register a webhook for all event types of a seeded app; may repeat (not available yet)
     #[arg(long, env = "PEAL_SEED_WEBHOOK", value_name = "APP_ID=URL", value_delimiter = ' ')]
     pub(crate) seed_webhook: Vec<String>,
-    /// Use this Redis instead of the broker in this process (not available yet)
-    #[arg(long, env = "PEAL_REDIS_URL", value_name = "URL", hide_env_values = true)]
-    pub(crate) redis_url: Option<String>,
     /// Write one JSON object with URLs and credentials here once everything serves
     #[arg(long, env = "PEAL_READY_FILE", value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
