@@ -89,12 +89,7 @@ const FEATURES: readonly { name: keyof Features; label: string; hint: string }[]
   {
     name: 'subscription_count',
     label: 'Subscription counts',
-    hint: 'Pusher clients are told how many subscribe to a public or private channel.',
-  },
-  {
-    name: 'watchlist',
-    label: 'Watchlist events',
-    hint: 'Signed-in Pusher users are told when the users they watch come online and go.',
+    hint: 'Your servers may ask how many subscribe to a public or private channel.',
   },
   {
     name: 'authorized_connections',
