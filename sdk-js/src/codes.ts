@@ -50,6 +50,7 @@ export const codes = {
   not_found: 40400,
   method_not_allowed: 40500,
   pong_timeout: 40800,
+  request_timeout: 40801,
   email_taken: 40900,
   version_conflict: 40901,
   idempotency_conflict: 40902,

@@ -144,6 +144,7 @@ error_table! {
     ProtocolVersion = 40050 "protocol_version" 400, 4007, Some(4007), Never, "This protocol version is not supported. Update the client library.";
     ProtocolMissing = 40051 "protocol_missing" 400, 4007, Some(4008), Never, "The protocol parameter is missing.";
     PongTimeout = 40800 "pong_timeout" 408, 4201, Some(4201), Now, "The client did not answer a ping in time.";
+    RequestTimeout = 40801 "request_timeout" 408, 4109, None, Backoff, "The request's body did not arrive within 10 seconds. Send it faster, or less at once.";
     PositionLost = 41000 "position_lost" 410, 4200, Some(4200), Now, "Messages for this connection can no longer be delivered in order. Reconnect.";
     DisconnectedByServer = 41001 "disconnected" 410, 4011, Some(4009), Never, "The app's server closed this connection.";
 }

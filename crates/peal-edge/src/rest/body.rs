@@ -1,10 +1,15 @@
 //! Reading a request body within its limit.
 
+use std::time::Duration;
+
 use axum::BoxError;
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use peal_core::{ErrorCode, Refusal};
+
+/// A body takes no longer, whoever sends it.
+const WITHIN: Duration = Duration::from_secs(10);
 
 /// Refuses a body by its announced length, before the client is told to go on sending it.
 ///
@@ -20,13 +25,16 @@ pub(crate) fn check_announced(headers: &HeaderMap, bytes_max: usize) -> Result<(
 }
 
 /// # Errors
-/// `frame_too_large`, or `invalid_request` when the client stops sending.
+/// `frame_too_large`, `request_timeout`, or `invalid_request` when the client stops sending.
 pub(crate) async fn read<B>(body: B, bytes_max: usize) -> Result<Bytes, Refusal>
 where
     B: hyper::body::Body<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
-    match Limited::new(body, bytes_max).collect().await {
+    let Ok(collected) = tokio::time::timeout(WITHIN, Limited::new(body, bytes_max).collect()).await else {
+        return Err(Refusal::of(ErrorCode::RequestTimeout));
+    };
+    match collected {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large(bytes_max, bytes_max as u64 + 1)),
         Err(_) => Err(Refusal::new(ErrorCode::InvalidRequest, "The body ended before its announced length.")),

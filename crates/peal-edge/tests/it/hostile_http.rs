@@ -131,3 +131,11 @@ async fn native_credentials_are_checked_before_the_body() {
     post(&format!("Basic {wrong}")).await.refused(401, "signature_invalid");
     node.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_never_ends_is_given_up_with_a_reason() {
+    let node = TestNode::start().await;
+    let answer = node.raw(b"POST /apps/1/events HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1000\r\n\r\n{").await;
+    crate::support::Response::parse(&answer).refused(408, "request_timeout");
+    node.stop().await;
+}
