@@ -23,7 +23,7 @@ impl Node {
     fn start(folder: &Path, args: &[&str], database: &str) -> Self {
         let log = folder.join(format!("{}.log", args[0]));
         let mut start = command(args);
-        start.env("PEAL_DATABASE_URL", database).env("PEAL_KEYRING", KEYRING).stdout(Stdio::null());
+        start.env("PEAL_USAGE_SPOOL", folder.join("usage")).env("PEAL_DATABASE_URL", database).env("PEAL_KEYRING", KEYRING).stdout(Stdio::null());
         if args[0] == "edge" {
             start.env("PEAL_USAGE_SPOOL", folder.join("usage"));
         }
@@ -93,4 +93,15 @@ async fn an_edge_with_other_master_keys_does_not_begin() {
     let refused = said(edge.env("PEAL_DATABASE_URL", database.url()).env("PEAL_KEYRING", other));
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.stderr.contains("the wrong keyring is configured"), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_of_migrate_works_as_pasted() {
+    let help = said(&mut command(&["migrate", "--help"])).stdout;
+    let example = help.lines().find_map(|line| line.strip_prefix("Example: peal ")).expect("the help has an example");
+    let database = TestDb::create().await;
+    let example = example.replace("postgres://peal@db/peal", database.url());
+    let folder = tempfile::tempdir().unwrap();
+    let migrated = said(command(&example.split(' ').collect::<Vec<_>>()).current_dir(folder.path()));
+    assert_eq!(migrated.code, Some(0), "{example}: {migrated:?}");
 }

@@ -45,7 +45,7 @@ fn start_of(service: &Value, database: &str) -> Command {
         match name.as_str() {
             "PEAL_DATABASE_URL" => start.env(name, database),
             "PEAL_API_ADDR" | "PEAL_EDGE_ADDR" | "PEAL_ADMIN_ADDR" => start.env(name, "127.0.0.1:0"),
-            "PEAL_DATA_DIR" => start.env(name, tempfile::tempdir().unwrap().keep()),
+            "PEAL_USAGE_SPOOL" => start.env(name, tempfile::tempdir().unwrap().keep()),
             _ => start.env(name, value),
         };
     }
