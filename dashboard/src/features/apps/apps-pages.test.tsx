@@ -64,11 +64,11 @@ describe('app settings', () => {
 
   it('switch features at once, and back when the server refuses', async () => {
     await open({ [`PATCH /apps/${APP.id}`]: refusal(403, 'role_not_allowed', 'Not for viewers.') })
-    const watchlist = screen.getByRole('switch', { name: 'Watchlist events' })
-    expect(watchlist).toBeChecked()
-    await userEvent.click(watchlist)
+    const counts = screen.getByRole('switch', { name: 'Subscription counts' })
+    expect(counts).toBeChecked()
+    await userEvent.click(counts)
     expect(await screen.findByRole('alert')).toHaveTextContent('Not for viewers.')
-    expect(screen.getByRole('switch', { name: 'Watchlist events' })).toBeChecked()
+    expect(screen.getByRole('switch', { name: 'Subscription counts' })).toBeChecked()
   })
 
   it('pause after a question, say so on every page, and resume', async () => {
