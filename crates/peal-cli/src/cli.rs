@@ -11,7 +11,9 @@ use crate::settings::{ApiArgs, DevArgs, EdgeArgs, MeterArgs, MigrateArgs};
 use crate::version;
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 wrong arguments or configuration; 3 refused by the server; \
-4 the server cannot be reached; 130 interrupted.";
+4 the server cannot be reached; 130 interrupted.\n\
+With --json a failure is one JSON object on standard error: {\"error\":{\"kind\":…,\"message\":…,\"exit_code\":…}}, with the server's \
+name for it if the server refused.";
 
 /// Realtime messaging as a service that you run yourself.
 #[derive(Debug, Parser)]

@@ -18,7 +18,8 @@ fn failure_of(error: &ClientError, url: &str) -> Failure {
         ClientError::Unreachable(_) | ClientError::ConnectionLost | ClientError::Silence => {
             Failure::new(Kind::Unreachable, format!("{url}: {error}; is Peal running there?"))
         }
-        ClientError::Refused(_) | ClientError::ClosedByServer { .. } => Failure::new(Kind::Refused, error.to_string()),
+        ClientError::Refused(refusal) => Failure::refused(refusal),
+        ClientError::ClosedByServer { .. } => Failure::new(Kind::Refused, error.to_string()),
         ClientError::InvalidUrl(_) | ClientError::NotJson(_) => Failure::usage(error.to_string()),
         ClientError::Unconfirmed
         | ClientError::QueueFull { .. }

@@ -19,7 +19,7 @@ use crate::cli::{Cli, ServerCommand};
 use crate::failure::Failure;
 use crate::settings::SECRET_FLAGS;
 
-pub(crate) use check::check;
+pub(crate) use check::{NO_DATABASE, NO_KEYS, check};
 pub(crate) use file::ConfigFile;
 pub(crate) use print::print;
 

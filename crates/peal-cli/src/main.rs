@@ -28,9 +28,10 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
+    let as_json = asks_for_json(&args);
     let cli = match config::parse(&args) {
         Ok(cli) => cli,
-        Err(error) => return refuse(error),
+        Err(error) => return refuse(error, as_json),
     };
     let done = match cli.command {
         Command::Dev(args) => dev::run(*args),
@@ -44,30 +45,35 @@ fn main() -> ExitCode {
         Command::Usage(args) => commands::usage::run(&args),
         Command::Config(ConfigCommand::Print(args)) => match config::print(&args) {
             Ok(text) => print(&text),
-            Err(error) => return refuse(error),
+            Err(error) => return refuse(error, as_json),
         },
         Command::Config(ConfigCommand::Check(args)) => check(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if failure.kind != Kind::Interrupted {
-                eprintln!("peal: {failure}");
-            }
+            failure.report(as_json);
             failure.exit_code()
         }
     }
 }
 
+/// Also when the command line cannot be parsed. What follows `--` are arguments of another command.
+fn asks_for_json(args: &[OsString]) -> bool {
+    args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json")
+}
+
 /// Help and version are no errors; clap knows where each is printed.
-fn refuse(error: ParseError) -> ExitCode {
-    match error {
-        ParseError::Clap(error) => error.exit(),
-        ParseError::File(failure) => {
-            eprintln!("peal: {failure}");
-            failure.exit_code()
+fn refuse(error: ParseError, as_json: bool) -> ExitCode {
+    let failure = match error {
+        ParseError::Clap(error) if as_json && error.use_stderr() => {
+            Failure::usage(error.to_string().trim_start_matches("error: ").trim_end())
         }
-    }
+        ParseError::Clap(error) => error.exit(),
+        ParseError::File(failure) => failure,
+    };
+    failure.report(as_json);
+    failure.exit_code()
 }
 
 fn check(args: &cli::ConfigArgs) -> Result<(), Failure> {

@@ -13,6 +13,7 @@ use peal_store::{Keyring, Store, StoreError, StoreOptions};
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
 
+use crate::config::{NO_DATABASE, NO_KEYS};
 use crate::failure::Failure;
 use crate::settings::{ApiArgs, ApiListenArgs, CommonArgs, DatabaseArgs, EdgeArgs, EdgeListenArgs, MeterArgs};
 use crate::shutdown::StopSignals;
@@ -30,7 +31,7 @@ pub(crate) fn edge(args: EdgeArgs) -> Result<(), Failure> {
         let mut signals = StopSignals::listen()?;
         let store = connect(&args.database, required_keyring(&args.database)?).await?;
         match store.schema_version_check().await {
-            Err(error @ StoreError::SchemaTooOld { .. }) => return Err(Failure::because("run `peal migrate` first", &error)),
+            Err(error @ StoreError::SchemaTooOld { .. }) => return Err(Failure::because("cannot use the database", &error)),
             Err(error) => tracing::warn!(%error, "the schema could not be checked; serving what becomes known"),
             Ok(()) => refuse_a_wrong_keyring(&store).await?,
         }
@@ -93,7 +94,7 @@ pub(crate) fn meter(args: &MeterArgs) -> Result<(), Failure> {
         let mut signals = StopSignals::listen()?;
         let store = connect(&args.database, given_keyring(&args.database)?.unwrap_or_else(Keyring::ephemeral)).await?;
         match store.schema_version_check().await {
-            Err(error @ StoreError::SchemaTooOld { .. }) => return Err(Failure::because("run `peal migrate` first", &error)),
+            Err(error @ StoreError::SchemaTooOld { .. }) => return Err(Failure::because("cannot use the database", &error)),
             Err(error) => tracing::warn!(%error, "the schema could not be checked; working as soon as the database answers"),
             Ok(()) => {}
         }
@@ -131,8 +132,7 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 pub(crate) fn required_keyring(args: &DatabaseArgs) -> Result<Keyring, Failure> {
-    given_keyring(args)?
-        .ok_or_else(|| Failure::usage("there are no master keys: set PEAL_KEYRING (name:base64 of 32 bytes) or --keyring-file"))
+    given_keyring(args)?.ok_or_else(|| Failure::usage(NO_KEYS))
 }
 
 /// The one that flags, environment or file give.
@@ -146,8 +146,7 @@ pub(crate) fn given_keyring(args: &DatabaseArgs) -> Result<Option<Keyring>, Fail
 }
 
 pub(crate) async fn connect(args: &DatabaseArgs, keyring: Keyring) -> Result<Store, Failure> {
-    let url =
-        args.database_url.as_deref().ok_or_else(|| Failure::usage("there is no database: set PEAL_DATABASE_URL or --database-url"))?;
+    let url = args.database_url.as_deref().ok_or_else(|| Failure::usage(NO_DATABASE))?;
     connect_to(url, store_options(args)?, keyring).await
 }
 

@@ -49,7 +49,7 @@ impl ConfigFile {
 
     fn problem(&self, key: &str, known: &[(table::Setting, Vec<ServerCommand>)]) -> Option<String> {
         let Some((setting, commands)) = known.iter().find(|(setting, _)| setting.key == key) else {
-            return Some(unknown("setting", key, known.iter().map(|(setting, _)| setting.key.as_str())));
+            return Some(unknown(key, known.iter().map(|(setting, _)| setting.key.as_str())));
         };
         let Some((_, values)) = self.values.iter().find(|(name, _)| name == key) else {
             return Some(format!("{key} must be a text, a number, true or false, or a list of these"));
@@ -77,11 +77,11 @@ pub(super) fn value_problem(server: ServerCommand, setting: &table::Setting, val
 }
 
 /// With the nearest known name, if one is near.
-pub(super) fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
+fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let nearest = known.map(|known| (strsim::jaro_winkler(name, known), known)).max_by(|a, b| a.0.total_cmp(&b.0));
     match nearest {
-        Some((likeness, nearest)) if likeness > 0.8 => format!("unknown {what} {name}; did you mean {nearest}?"),
-        _ => format!("unknown {what} {name}; `peal config print` lists all"),
+        Some((likeness, nearest)) if likeness > 0.8 => format!("unknown setting {name}; did you mean {nearest}?"),
+        _ => format!("unknown setting {name}; `peal config print` lists all"),
     }
 }
 

@@ -74,6 +74,31 @@ fn the_environment_is_checked_too() {
 }
 
 #[test]
+fn variables_of_other_programs_are_left_alone() {
+    let others = ["PEAL_KEY_ID", "PEAL_KEY_SECRET", "PEAL_SECRET", "PEAL_BIN", "PEAL_CHROMIUM", "PEAL_SIM_SEED", "PEAL_URL", "PEAL_APP_ID"];
+    let problems = check(&dev(&[]), others.into_iter().map(|name| (name.to_owned(), "x".to_owned())));
+    assert_eq!(problems, Vec::<String>::new());
+}
+
+#[test]
+fn what_a_server_cannot_start_without_is_missed() {
+    let check_of = |command, flags: &[&str], environment: &[(&str, &str)]| {
+        let args = ConfigArgs { command, ..dev(flags) };
+        check(&args, environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))).len()
+    };
+    let url = ("PEAL_DATABASE_URL", "postgres://peal@db/peal");
+    assert_eq!(check_of(ServerCommand::Dev, &[], &[]), 0);
+    assert_eq!(check_of(ServerCommand::Meter, &[], &[]), 1);
+    assert_eq!(check_of(ServerCommand::Meter, &[], &[url]), 0);
+    for command in [ServerCommand::Edge, ServerCommand::Api, ServerCommand::Migrate] {
+        assert_eq!(check_of(command, &[], &[]), 2, "{command:?}");
+        assert_eq!(check_of(command, &[], &[url]), 1, "{command:?}");
+        assert_eq!(check_of(command, &["--keyring-file", "keys"], &[url]), 0, "{command:?}");
+        assert_eq!(check_of(command, &["--database-url=postgres://db/peal"], &[("PEAL_KEYRING", "k:x")]), 0, "{command:?}");
+    }
+}
+
+#[test]
 fn print_names_the_source_and_hides_secrets() {
     let text = print(&dev(&["--cores", "4", "--seed-app", "1234:key:hunter2"])).unwrap();
     assert!(text.contains("cores = 4"), "{text}");

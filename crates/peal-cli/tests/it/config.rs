@@ -55,10 +55,14 @@ fn check_reports_every_problem() {
     let checked = said(check.env("PEAL_EDGE_ADDR", "nowhere"));
     assert_eq!(checked.code, Some(2), "{checked:?}");
     let checked: serde_json::Value = serde_json::from_str(&checked.stdout).unwrap();
-    assert_eq!(checked["problems"].as_array().unwrap().len(), 3, "{checked}");
+    assert_eq!(checked["problems"].as_array().unwrap().len(), 5, "{checked}");
 
-    let checked = run(&["config", "check", "edge"]);
+    let mut check = command(&["config", "check", "edge"]);
+    let checked = said(check.env("PEAL_DATABASE_URL", "postgres://peal@db/peal").env("PEAL_KEYRING_FILE", "peal.keys"));
     assert_eq!(checked.code, Some(0), "{checked:?}");
+    let checked = run(&["config", "check", "edge"]);
+    assert_eq!(checked.code, Some(2), "{checked:?}");
+    assert!(checked.stderr.contains("PEAL_DATABASE_URL") && checked.stderr.contains("PEAL_KEYRING"), "{checked:?}");
 }
 
 #[test]

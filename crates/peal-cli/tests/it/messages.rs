@@ -75,6 +75,14 @@ fn exit_codes_say_what_went_wrong() {
     let refused = said(&mut command(&["publish", "hello", "1", "--edge-url", peal.url("edge_url"), "--key", "k:s"]));
     assert_eq!(refused.code, Some(3), "{refused:?}");
 
+    let refused = said(&mut command(&["publish", "hello", "1", "--edge-url", peal.url("edge_url"), "--key", "k:s", "--json"]));
+    let error: Value = serde_json::from_str(&refused.stderr).unwrap();
+    assert_eq!((&error["error"]["kind"], &error["error"]["exit_code"]), (&Value::from("refused"), &Value::from(3)), "{refused:?}");
+    assert!(error["error"]["name"].is_string(), "{refused:?}");
+    let usage = said(&mut command(&["publish", "not a channel", "1", "--json"]));
+    let error: Value = serde_json::from_str(&usage.stderr).unwrap();
+    assert_eq!((usage.code, &error["error"]["kind"]), (Some(2), &Value::from("usage")), "{usage:?}");
+
     let channel = said(&mut command(&["publish", "not a channel", "1"]));
     assert_eq!(channel.code, Some(2), "{channel:?}");
 }
