@@ -29,7 +29,7 @@ class Client implements Peal {
     const { debug } = options;
     const error = (value: PealError) => {
       if (!this.#events.emit('error', value))
-        console.error(`peal: ${value.name}: ${value.message} ${value.helpUrl}`);
+        console.error(`peal: ${value.name}: ${value.message} ${value.helpUrl ?? ''}`);
     };
     const each = (tell: (channel: Subscription) => void) => {
       for (const channel of [...this.#channels.values()]) tell(channel);

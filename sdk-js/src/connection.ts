@@ -173,11 +173,15 @@ export class Connection {
 
   #closed(code: number, reason: string): void {
     const action = closeAction(code);
-    const error = this.#refusal ?? socketClosed(code, reason, action !== 'stop');
-    if (action === 'stop') {
+    const repeats = action === 'repeats';
+    const early = this.#connectedAt === undefined;
+    const stop = action === 'stop' || (repeats && early);
+    const error = this.#refusal ?? socketClosed(code, reason, !stop && !repeats, early);
+    if (stop) {
       this.#abandon(error);
       this.#fail(error);
     } else {
+      if (repeats) this.requests.giveUp(error);
       if (action === 'fresh_token') this.#tokens?.discard();
       this.#lost(error, action === 'at_once' || (action === 'fresh_token' && !!this.#tokens));
     }

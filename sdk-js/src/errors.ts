@@ -14,13 +14,12 @@ export interface ErrorFields {
   current?: number;
 }
 
-const HELP = 'https://www.npmjs.com/package/@peal/client#errors';
-
 export class PealError extends Error {
   readonly code: number;
   /** True when the same call may succeed later. */
   readonly retryable: boolean;
-  readonly helpUrl: string;
+  /** Where the server explains the error. The README explains those of the client itself. */
+  readonly helpUrl: string | undefined;
   /** How many milliseconds to wait, where the server said so. */
   readonly retryAfter: number | undefined;
   readonly limit: number | undefined;
@@ -31,7 +30,7 @@ export class PealError extends Error {
     this.name = fields.name;
     this.code = fields.code;
     this.retryable = fields.retryable;
-    this.helpUrl = fields.help_url ?? HELP;
+    this.helpUrl = fields.help_url;
     this.retryAfter = fields.retry_after;
     this.limit = fields.limit;
     this.current = fields.current;
@@ -77,13 +76,15 @@ export const silence = (): PealError =>
 export const unsubscribed = (): PealError =>
   local(90009, 'unsubscribed', 'The channel was unsubscribed, or presence left, before the answer.', false);
 
-export const socketClosed = (code: number, reason: string, retryable: boolean): PealError =>
-  new PealError({
-    code,
-    name: 'connection_closed',
-    message: `The server closed the connection with ${code}${reason && `: ${reason}`}.`,
-    retryable,
-  });
+/** `early`: before the server has accepted the token. */
+export const socketClosed = (code: number, reason: string, retryable: boolean, early: boolean): PealError => {
+  const what =
+    code === 1006
+      ? 'The connection could not be made, or broke'
+      : `The server closed the connection with ${code}${reason && `: ${reason}`}`;
+  const hint = early && code === 1009 ? ' The token is too large: grant less, or use patterns.' : '';
+  return new PealError({ code, name: 'connection_closed', message: `${what}.${hint}`, retryable });
+};
 
 function local(code: number, name: string, message: string, retryable: boolean, cause?: unknown): PealError {
   return new PealError({ code, name, message, retryable }, cause);

@@ -6,7 +6,8 @@
  * rejected with a retryable error, because nobody can know whether it took effect.
  *
  * On a new connection the repeatable ones are sent one after the other, each after the answer to the one before: a burst would
- * run into the server's rate limit, and what is sent after a refused one would overtake it. A refusal that says when to try
+ * run into the server's rate limit, and what is sent after a refused one would overtake it. They wait until no `subscribe` is open,
+ * because a channel keeps only so many messages: our own must not push out those that a resume is about to ask for. A refusal that says when to try
  * again is obeyed. Publishes that are asked for meanwhile queue up behind them.
  */
 import { encode, type Ok, requestFrame } from './codec.js';
@@ -78,12 +79,15 @@ export class Requests {
     if (drained && error?.retryAfter !== undefined) {
       delete request.sentAt;
       this.#waiting.unshift(request);
-      this.#timer = setTimeout(() => this.#drain(), error.retryAfter);
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined;
+        this.#drain();
+      }, error.retryAfter);
       return;
     }
     if (error) request.reject(error);
     else request.resolve(ok ?? {});
-    if (drained) this.#drain();
+    this.#drain();
   }
 
   /** A connection has begun: what is asked from here on is sent, before what waits. */
@@ -99,10 +103,20 @@ export class Requests {
     this.#drain();
   }
 
+  /** Something that was sent made the server close, so what would be repeated is not. */
+  giveUp(error: PealError): void {
+    for (const [id, request] of [...this.#sent]) {
+      if (!request.repeatable) continue;
+      this.#sent.delete(id);
+      request.reject(error);
+    }
+  }
+
   lost(error: PealError): void {
     this.#connected = false;
     this.#draining = undefined;
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     const sent = [...this.#sent.values()];
     this.#sent.clear();
     this.#waiting.unshift(...sent.filter((request) => request.repeatable));
@@ -118,6 +132,7 @@ export class Requests {
 
   /** Sends the next one that waits, but not what may have been published so long ago that the server has forgotten its id. */
   #drain(): void {
+    if (!this.#connected || this.#draining || this.#timer || this.#subscribing()) return;
     const request = this.#waiting.shift();
     if (request?.sentAt !== undefined && request.sentAt < performance.now() - REPEAT_WITHIN_MS) {
       request.reject(unconfirmed());
@@ -126,6 +141,11 @@ export class Requests {
       this.#draining = request;
       this.#send(request);
     }
+  }
+
+  #subscribing(): boolean {
+    for (const { operation } of this.#sent.values()) if (operation === 'subscribe') return true;
+    return false;
   }
 
   #send(request: Request): void {

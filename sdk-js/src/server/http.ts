@@ -75,11 +75,34 @@ async function once<T>(options: HttpOptions, { method, path, query = {}, body }:
     });
     answer = await response.text();
   } catch (cause) {
-    throw connectionLost(cause);
+    throw unanswered(base.origin, timeout, cause);
   }
   if (!response.ok) throw refusal(response, answer);
   return (answer ? JSON.parse(answer) : {}) as T;
 }
+
+/** What never arrived, and what was on its way: `fetch` tells them apart only by the code within. */
+function unanswered(origin: string, timeout: number, cause: unknown): PealError {
+  const { name, cause: inner } = cause as { name?: string; cause?: { code?: unknown } };
+  const code = String(inner?.code ?? '');
+  const message = NEVER_CONNECTED.includes(code)
+    ? `${origin} could not be reached (${code}). Is Peal running there?`
+    : name === 'TimeoutError'
+      ? `${origin} did not answer within ${timeout} ms.`
+      : undefined;
+  if (!message) return connectionLost(cause);
+  return new PealError({ code: 90010, name: 'unreachable', message, retryable: true }, cause);
+}
+
+const NEVER_CONNECTED = [
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+];
 
 /** problem+json from Peal; anything else is from something in between, such as a load balancer. */
 function refusal(response: Response, answer: string): PealError {

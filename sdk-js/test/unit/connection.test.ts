@@ -91,6 +91,7 @@ describe('coming back', () => {
     expect([4100, 4199].map(closeAction)).toEqual(['backoff', 'backoff']);
     expect([4200, 4299].map(closeAction)).toEqual(['at_once', 'at_once']);
     expect([4400, 4499].map(closeAction)).toEqual(['fresh_token', 'fresh_token']);
+    expect([1002, 1007, 1008, 1009].map(closeAction)).toEqual(Array(4).fill('repeats'));
     expect([1000, 1001, 1006, 1011, 4300, 4500].map(closeAction)).toEqual(Array(6).fill('backoff'));
   });
 
@@ -117,6 +118,36 @@ describe('coming back', () => {
     const { peal } = await rig({}, server);
     expect(peal.state).toMatchObject({ name: 'failed', error: { name: 'token_invalid' } });
     expect(peal.state).toHaveProperty('error.helpUrl', 'https://peal.test/docs/errors.md#token_invalid');
+  });
+
+  it.each([1002, 1007, 1008, 1009])('does not try for ever what closes connect with %i', async (code) => {
+    const server = new FakeServer();
+    server.on.connect = ({ socket }) => {
+      queueMicrotask(() => socket.drop(code, 'frame_too_large'));
+      return undefined;
+    };
+    const { peal, errors } = await rig({}, server);
+    expect(peal.state).toMatchObject({ name: 'failed', error: { name: 'connection_closed', code } });
+    const { message, helpUrl } = (peal.state as { error: PealError }).error;
+    expect(message).toContain(`${code}: frame_too_large`);
+    expect(message.includes('token is too large')).toBe(code === 1009);
+    expect(helpUrl).toBeUndefined();
+    await pass(120_000);
+    expect(server.sockets).toHaveLength(1);
+    expect(errors).toEqual(['connection_closed']);
+  });
+
+  it('fails with what the server said about a token that is too large', async () => {
+    const server = new FakeServer();
+    server.on.connect = ({ socket }) => {
+      queueMicrotask(() => socket.drop(1009, 'frame_too_large'));
+      return { error: refusal(41301, 'frame_too_large', { limit: 4_096, current: 5_108 }) };
+    };
+    const { peal } = await rig({}, server);
+    expect(peal.state).toMatchObject({
+      name: 'failed',
+      error: { name: 'frame_too_large', limit: 4_096, current: 5_108 },
+    });
   });
 
   it('does not blame an earlier refused request for a close', async () => {

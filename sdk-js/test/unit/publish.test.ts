@@ -110,6 +110,50 @@ describe('publishing', () => {
     expect(operations).toEqual(['connect', 'subscribe', 'publish', 'publish', 'publish']);
   });
 
+  it('that waited goes out once the resumed channels have been answered', async () => {
+    const { server, peal } = await rig();
+    await Promise.all(['a', 'b'].map((name) => peal.channel(name).subscribe()));
+    server.refusing = true;
+    server.socket.drop(1006);
+    const publishing = peal.channel('a').publish('e', 1);
+    const open: (() => void)[] = [];
+    server.on.subscribe = ({ socket, id }) => {
+      open.push(() => socket.push({ id, ok: { position: '7-0', recovered: true } }));
+      return undefined;
+    };
+    server.refusing = false;
+    await pass(2_000);
+    expect(open).toHaveLength(2);
+    open[0]?.();
+    await settle();
+    expect(server.requests('publish')).toEqual([]);
+    open[1]?.();
+    await publishing;
+    expect(server.requests('publish')).toHaveLength(1);
+  });
+
+  it('that the server closes the connection for is not repeated for ever', async () => {
+    const { server, peal } = await rig();
+    server.on.publish = ({ socket, body }) => {
+      if (body.data !== 'huge') return { ok: { id: body.id } };
+      socket.drop(1009, 'frame_too_large');
+      return undefined;
+    };
+    server.on.subscribe = () => undefined;
+    const subscribing = peal.channel('b').subscribe();
+    await expect(peal.channel('a').publish('e', 'huge')).rejects.toMatchObject({
+      name: 'connection_closed',
+      code: 1009,
+      retryable: false,
+    });
+    delete server.on.subscribe;
+    await pass(2_000);
+    await subscribing;
+    expect(peal.state.name).toBe('connected');
+    await peal.channel('a').publish('e', 'small');
+    expect(server.requests('publish').map(({ data }) => data)).toEqual(['huge', 'small']);
+  });
+
   it('of what waited goes one after the other, and waits as long as a refusal says, in order', async () => {
     const server = new FakeServer();
     server.refusing = true;

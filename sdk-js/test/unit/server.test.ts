@@ -262,6 +262,24 @@ describe('repeating', () => {
     expect(seen).toHaveLength(4);
   });
 
+  it('names the server that cannot be reached', async () => {
+    const refused = new TypeError('fetch failed', { cause: { code: 'ECONNREFUSED' } });
+    const broken = new TypeError('fetch failed', { cause: { code: 'ECONNRESET' } });
+    const silent = new DOMException('aborted', 'TimeoutError');
+    for (const [cause, name, message] of [
+      [refused, 'unreachable', 'https://edge.test could not be reached (ECONNREFUSED)'],
+      [silent, 'unreachable', 'https://edge.test did not answer within 10000 ms'],
+      [broken, 'connection_lost', 'broke before the answer'],
+    ] as const) {
+      const { server } = rig([cause], { retries: 0 });
+      await expect(server.publish('a', 'e', 1)).rejects.toMatchObject({
+        name,
+        message: expect.stringContaining(message),
+        retryable: true,
+      });
+    }
+  });
+
   it('does not happen after a refusal for good', async () => {
     const { server, seen } = rig([
       problem(403, {
