@@ -23,7 +23,11 @@ impl Node {
     fn start(folder: &Path, args: &[&str], database: &str) -> Self {
         let log = folder.join(format!("{}.log", args[0]));
         let mut start = command(args);
-        start.env("PEAL_USAGE_SPOOL", folder.join("usage")).env("PEAL_DATABASE_URL", database).env("PEAL_KEYRING", KEYRING).stdout(Stdio::null());
+        start
+            .env("PEAL_USAGE_SPOOL", folder.join("usage"))
+            .env("PEAL_DATABASE_URL", database)
+            .env("PEAL_KEYRING", KEYRING)
+            .stdout(Stdio::null());
         if args[0] == "edge" {
             start.env("PEAL_USAGE_SPOOL", folder.join("usage"));
         }
