@@ -65,9 +65,9 @@ pub(crate) fn api(args: ApiArgs) -> Result<(), Failure> {
     file_limit::raise();
     runtime()?.block_on(async {
         let mut signals = StopSignals::listen()?;
+        let store = connect(&args.database, required_keyring(&args.database)?).await?;
         let listener = listen::bind(args.api.api_addr, "--api-addr")?;
         let addr = listener.local_addr().map_err(|error| Failure::because("cannot listen", &error))?;
-        let store = connect(&args.database, required_keyring(&args.database)?).await?;
         store.migrate().await.map_err(|error| Failure::because("cannot migrate the database", &error))?;
         let public_url = args.api.public_url.clone().unwrap_or_else(|| listen::url_of(addr));
         let edge_url = args.api.edge_url.clone().unwrap_or_else(|| "http://127.0.0.1:7100".to_owned());
