@@ -29,5 +29,5 @@ function Line({ label, text }: { label: string; text: string }) {
 }
 
 export function envLines(app: string, key: string, secret: string): string {
-  return `PEAL_APP_ID=${app}\nPEAL_KEY=${key}\nPEAL_SECRET=${secret}\n`
+  return `PEAL_APP_ID=${app}\nPEAL_KEY_ID=${key}\nPEAL_KEY_SECRET=${secret}\n`
 }
