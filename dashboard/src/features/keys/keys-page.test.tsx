@@ -34,7 +34,9 @@ describe('keys', () => {
     expect(await screen.findByText(SECRET)).toBeVisible()
     expect(screen.getByRole('button', { name: 'Reveal secret of Jobs' })).toBeVisible()
     await userEvent.click(screen.getByRole('button', { name: 'Copy .env lines' }))
-    expect(await navigator.clipboard.readText()).toBe(`PEAL_APP_ID=123456789\nPEAL_KEY_ID=KEY1\nPEAL_KEY_SECRET=${SECRET}\n`)
+    expect(await navigator.clipboard.readText()).toBe(
+      `PEAL_APP_ID=123456789\nPEAL_KEY_ID=KEY1\nPEAL_KEY_SECRET=${SECRET}\n`,
+    )
     await userEvent.click(screen.getByRole('button', { name: 'Hide secret of Web' }))
     expect(screen.queryByText(SECRET)).toBeNull()
   })
