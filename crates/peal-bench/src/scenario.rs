@@ -62,7 +62,7 @@ impl Scale {
 
     /// Milliseconds that memory is given to settle.
     pub(crate) fn settle_ms(self) -> u64 {
-        self.pick(50, 1_000, 11_000)
+        self.pick(50, 1_000, 6_000)
     }
 
     /// Connections of the scenarios about many idle ones, and how many of them are the base that is subtracted.

@@ -40,19 +40,23 @@ impl Store {
         .bind(APPS_MAX)
         .fetch_all(&mut *txn)
         .await?;
-        let marks: Vec<(i64, OffsetDateTime)> = sqlx::query_as(
-            "delete from usage_dirty where (app_id, hour) in \
-               (select app_id, hour from usage_dirty where app_id = any($1) and hour < $2 for update skip locked) \
-             returning app_id, hour",
-        )
-        .bind(&apps)
-        .bind(before)
-        .fetch_all(&mut *txn)
-        .await?;
+        // Locked in one statement and deleted in the next, which sees the rows as they were locked. In one statement the deletion sees them as
+        // they were before, and waits for whoever changed them meanwhile: a deadlock with a batch that marks several hours.
+        let marks: Vec<(i64, OffsetDateTime)> =
+            sqlx::query_as("select app_id, hour from usage_dirty where app_id = any($1) and hour < $2 for update skip locked")
+                .bind(&apps)
+                .bind(before)
+                .fetch_all(&mut *txn)
+                .await?;
         if marks.is_empty() {
             return Ok(RolledUp::default());
         }
         let (app_ids, hours): (Vec<i64>, Vec<OffsetDateTime>) = marks.iter().copied().unzip();
+        sqlx::query("delete from usage_dirty where (app_id, hour) in (select * from unnest($1::bigint[], $2::timestamptz[]))")
+            .bind(&app_ids)
+            .bind(&hours)
+            .execute(&mut *txn)
+            .await?;
         for statement in [PEAKS, HOURS, DAYS] {
             sqlx::query(statement).bind(&app_ids).bind(&hours).execute(&mut *txn).await?;
         }
