@@ -1,5 +1,7 @@
 //! Senders that repeat, overtake, forget and are interrupted, with roll-ups in between: exact to the unit, and no deadlock.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use peal_core::usage::{Batch, BreakdownRow, Dimension, Metric, Sample, Usage};
@@ -100,10 +102,11 @@ async fn whatever_senders_do_every_unit_counts_once() {
         senders.spawn(send(connect(bench.db.url()).await, batches, rng));
     }
     let mut workers = JoinSet::new();
+    let sent = Arc::new(AtomicBool::new(false));
     for _ in 0..2 {
-        let store = connect(bench.db.url()).await;
+        let (store, sent) = (connect(bench.db.url()).await, Arc::clone(&sent));
         workers.spawn(async move {
-            loop {
+            while !sent.load(Ordering::Relaxed) {
                 store.usage_rollup(Some(far_future())).await.expect("a roll-up");
                 tokio::task::yield_now().await;
             }
@@ -114,7 +117,11 @@ async fn whatever_senders_do_every_unit_counts_once() {
         let (duplicates, gaps, unheard) = done.expect("a sender");
         seen = (seen.0 + duplicates, seen.1 + gaps, seen.2 + unheard);
     }
-    workers.shutdown().await;
+    // Stopped, not cut off: a transaction that is cut off keeps its marks locked until Postgres notices.
+    sent.store(true, Ordering::Relaxed);
+    while let Some(done) = workers.join_next().await {
+        done.expect("a worker");
+    }
     assert!(seen.0 > 50 && seen.1 > 10 && seen.2 > 10, "the senders were not bad enough: {seen:?}");
     bench.rollup_all().await;
     bench.assert_exact(&truth).await;

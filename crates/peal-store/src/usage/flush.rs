@@ -12,6 +12,8 @@ use super::{LATE_DAYS, unix};
 use crate::error::StoreError;
 use crate::store::Store;
 
+/// A batch is tried again at once so often where the first attempt met a missing partition or a deadlock.
+const ATTEMPTS: usize = 4;
 /// A clock that runs ahead is believed this far.
 const FUTURE: Duration = Duration::minutes(2);
 /// Samples live 48 hours; a partition must not be gone under one.
@@ -35,13 +37,15 @@ impl Store {
     /// # Errors
     /// Those of the database: then nothing was applied, or, if the connection broke while it committed, everything.
     pub async fn usage_flush(&self, batch: &Batch) -> Result<FlushAnswer, StoreError> {
-        match self.flush_once(batch).await {
-            Err(error) if lacks_partition(&error) => {
-                self.usage_partitions_create().await?;
-                self.flush_once(batch).await
+        for _ in 0..ATTEMPTS {
+            match self.flush_once(batch).await {
+                Err(error) if lacks_partition(&error) => self.usage_partitions_create().await?,
+                // Postgres chose this transaction to end a deadlock: nothing of it was applied.
+                Err(error) if is_deadlock(&error) => {}
+                answer => return answer,
             }
-            answer => answer,
         }
+        self.flush_once(batch).await
     }
 
     async fn flush_once(&self, batch: &Batch) -> Result<FlushAnswer, StoreError> {
@@ -205,6 +209,13 @@ async fn ledger_add(conn: &mut PgConnection, batch: &Batch, rows: &[Row]) -> Res
         .execute(conn)
         .await?;
     Ok(())
+}
+
+fn is_deadlock(error: &StoreError) -> bool {
+    let (StoreError::Database(sqlx::Error::Database(refusal)) | StoreError::Unavailable(sqlx::Error::Database(refusal))) = error else {
+        return false;
+    };
+    refusal.code().as_deref() == Some("40P01")
 }
 
 /// Class 23514 is what Postgres answers when no partition takes a row.
