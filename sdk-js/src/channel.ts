@@ -80,6 +80,12 @@ export class Subscription implements Channel<Events> {
       requests: host.requests,
       attach: () => this.#attach(),
       asked: () => this.#asked,
+      identity: () => {
+        const state = host.state();
+        return state.name === 'connected' && state.clientId !== undefined
+          ? { clientId: state.clientId, connection: state.connection }
+          : undefined;
+      },
       error: host.error,
     });
   }

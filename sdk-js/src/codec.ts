@@ -32,6 +32,7 @@ export interface Ok {
   presence?: { members: WireMember[]; count: number };
   messages?: WirePublication[];
   more?: boolean;
+  data?: unknown;
 }
 
 export interface WireMessage {

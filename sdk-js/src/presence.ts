@@ -2,10 +2,11 @@
  * Who is on one channel, and whether we are.
  *
  * `members` is a copy of the server's: a snapshot with every subscription, then its changes. What the application asked
- * for with `enter` is a wish that holds until `leave`: it is expressed again on every connection.
+ * for with `enter` is a wish that holds until `leave`: it is expressed again on every connection. The server collects
+ * changes before it tells them; what it has accepted from us is in `members` at once, so that `enter` is seen by the next `get`.
  */
 import { backoff } from './backoff.js';
-import { memberOf, type WireMember, type WirePresenceChange } from './codec.js';
+import { memberOf, type Ok, type WireMember, type WirePresenceChange } from './codec.js';
 import { Emitter } from './emitter.js';
 import { type PealError, unsubscribed } from './errors.js';
 import type { Requests } from './requests.js';
@@ -20,6 +21,8 @@ export interface PresenceHost {
   attach(): void;
   /** True from when the subscription was asked for on this connection. */
   asked(): boolean;
+  /** Whom the server knows this connection as, while there is one. */
+  identity(): Pick<Member, 'clientId' | 'connection'> | undefined;
   error(error: PealError): void;
 }
 
@@ -41,6 +44,8 @@ export class PresenceSet implements Presence {
   /** The wish has not been sent on this connection in its present form. */
   #unsent = false;
   #present = false;
+  /** Ourselves, as the server accepted us on this connection. */
+  #own: Member | undefined;
   #awaitingSelf: Waiter[] = [];
   #failures = 0;
   #timer: Timer;
@@ -75,7 +80,11 @@ export class PresenceSet implements Presence {
     const present = this.#present;
     this.#forget(unsubscribed());
     // Left by losing the connection is left, too.
-    if (present) await this.#host.requests.ask('presence.leave', { channel: this.#host.name });
+    if (!present) return;
+    const own = this.#host.identity();
+    await this.#host.requests.ask('presence.leave', { channel: this.#host.name });
+    const gone = own && !this.#own && this.members.get(own.connection);
+    if (gone) this.#apply({ enter: [], update: [], leave: [gone], count: this.count - 1 });
   }
 
   /** Sends the wish if it has not been sent on this connection. */
@@ -87,8 +96,9 @@ export class PresenceSet implements Presence {
     const operation = this.#present ? 'presence.update' : 'presence.enter';
     this.#unsent = false;
     this.#present = true;
-    const entered = () => {
+    const entered = ({ data }: Ok) => {
       this.#failures = 0;
+      if (self === this.#self) this.#accepted(data);
       for (const waiter of waiters) waiter.resolve();
     };
     const refused = (error: PealError) => {
@@ -115,19 +125,20 @@ export class PresenceSet implements Presence {
   disconnected(): void {
     clearTimeout(this.#timer);
     this.#synced = this.#present = false;
+    this.#own = undefined;
     this.#unsent = !!this.#self;
   }
 
   /** The complete set. What differs from the members known so far is told as one change. */
   snapshot(members: WireMember[], count: number): void {
     const fresh = new Map(members.map((member) => [member.connection, memberOf(member)]));
-    const enter: Member[] = [];
-    const update: Member[] = [];
-    for (const member of fresh.values()) {
-      const known = this.members.get(member.connection);
-      if (!known) enter.push(member);
-      else if (JSON.stringify(known.data) !== JSON.stringify(member.data)) update.push(member);
-    }
+    const own = this.#own;
+    // A list that is cut off counts us already.
+    if (own && !fresh.has(own.connection) && members.length === count) count++;
+    if (own) fresh.set(own.connection, own);
+    const news = [...fresh.values()].filter((member) => this.#isNews(member));
+    const enter = news.filter(({ connection }) => !this.members.has(connection));
+    const update = news.filter(({ connection }) => this.members.has(connection));
     const leave = [...this.members.values()].filter((member) => !fresh.has(member.connection));
     this.#synced = true;
     this.#apply({ enter, update, leave, count });
@@ -136,10 +147,13 @@ export class PresenceSet implements Presence {
 
   change({ enter = [], update = [], leave = [], count }: WirePresenceChange): void {
     if (!this.#synced) return;
+    const self = this.#host.identity()?.connection;
+    const others = leave.filter(({ connection }) => connection !== self || this.members.has(connection));
+    if (leave.some(({ connection }) => connection === self)) this.#own = undefined;
     this.#apply({
-      enter: enter.map(memberOf),
-      update: update.map(memberOf),
-      leave: leave.map((gone) => this.members.get(gone.connection) ?? memberOf(gone)),
+      enter: enter.map(memberOf).filter((member) => this.#isNews(member)),
+      update: update.map(memberOf).filter((member) => this.#isNews(member)),
+      leave: others.map((gone) => this.members.get(gone.connection) ?? memberOf(gone)),
       count,
     });
   }
@@ -161,6 +175,27 @@ export class PresenceSet implements Presence {
   /** The last words of a client that closes: with them there is no grace period. */
   sayGoodbye(): void {
     if (this.#present) this.leave().catch(() => {});
+  }
+
+  /** The server has us; its other readers hear of it within moments. */
+  #accepted(data: unknown): void {
+    const identity = this.#host.identity();
+    if (!identity) return;
+    const own = { ...identity, ...(data !== undefined && { data }) };
+    this.#own = own;
+    if (!this.#synced || !this.#isNews(own)) return;
+    const known = this.members.has(own.connection);
+    this.#apply({
+      enter: known ? [] : [own],
+      update: known ? [own] : [],
+      leave: [],
+      count: this.count + (known ? 0 : 1),
+    });
+  }
+
+  #isNews({ connection, data }: Member): boolean {
+    const known = this.members.get(connection);
+    return !known || JSON.stringify(known.data) !== JSON.stringify(data);
   }
 
   #apply(change: PresenceChange): void {
@@ -185,7 +220,7 @@ export class PresenceSet implements Presence {
 
   #forget(error: PealError): void {
     clearTimeout(this.#timer);
-    this.#self = undefined;
+    this.#self = this.#own = undefined;
     this.#unsent = this.#present = false;
     rejectAll(this.#awaitingSelf.splice(0), error);
   }

@@ -167,7 +167,7 @@ export interface Presence {
   readonly count: number;
   /** Starts to keep `members` in sync and resolves with it once it is complete. */
   get(): Promise<ReadonlyMap<string, Member>>;
-  /** Enters, or updates when present already. Entered again by itself after every reconnect. */
+  /** Enters, or updates when present already; once it resolves, `members` shows it. Entered again by itself after every reconnect. */
   enter(data?: unknown): Promise<void>;
   update(data?: unknown): Promise<void>;
   leave(): Promise<void>;

@@ -13,7 +13,7 @@ pub use decode::{Connect, Credentials, History, Operation, Publish, Request, Rew
 pub use publication::encode_message;
 pub use push::{encode_discontinuity, encode_error, encode_expiring, encode_goaway, encode_presence, encode_unsubscribed};
 pub use reply::{
-    Reason, Subscribed, encode_connected, encode_error_reply, encode_history, encode_members, encode_ok, encode_published,
+    Reason, Subscribed, encode_connected, encode_entered, encode_error_reply, encode_history, encode_members, encode_ok, encode_published,
     encode_refreshed, encode_subscribed,
 };
 

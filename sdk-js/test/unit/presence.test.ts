@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Presence, PresenceChange } from '../../src/types.js';
-import { type FakeServer, refusal } from './fake-server.js';
+import type { Member, Peal, Presence, PresenceChange } from '../../src/types.js';
+import { type FakeServer, type Received, refusal } from './fake-server.js';
 import { pass, refusalOf, rig, settle, virtualTime } from './setup.js';
 
 virtualTime();
@@ -134,6 +134,91 @@ describe('members', () => {
     await room.unsubscribe();
     expect(here(room.presence)).toEqual([]);
     expect(room.presence.count).toBe(0);
+  });
+});
+
+/** Accepts every enter and update as the server does: with what is shown. */
+function accepting(server: FakeServer): void {
+  const entered = ({ body }: { body: Record<string, unknown> }) => ({ ok: { data: body.data } });
+  server.on['presence.enter'] = entered;
+  server.on['presence.update'] = entered;
+}
+
+describe('what we have entered ourselves', () => {
+  const own = (peal: Peal, data?: unknown) => {
+    const { state } = peal;
+    if (state.name !== 'connected') throw new Error(state.name);
+    return {
+      clientId: state.clientId,
+      connection: state.connection,
+      ...(data !== undefined && { data }),
+    } as Member;
+  };
+  const told = ({ clientId, ...member }: Member) => ({ ...member, client_id: clientId });
+
+  it('is a member at once, although the server collects changes before it tells them', async () => {
+    const { server, peal } = await rig();
+    withMembers(server, [wire('a1')]);
+    accepting(server);
+    const { presence } = peal.channel('room');
+    const changes: PresenceChange[] = [];
+    presence.on('change', (change) => changes.push(change));
+    await presence.enter({ name: 'Ada' });
+    const ada = own(peal, { name: 'Ada' });
+    expect((await presence.get()).get(ada.connection)).toEqual(ada);
+    expect(presence.count).toBe(2);
+    // Told of it later, nothing is news.
+    server.socket.push({ presence: { channel: 'room', enter: [told(ada)], count: 2 } });
+    await presence.update({ name: 'Ada L.' });
+    const later = own(peal, { name: 'Ada L.' });
+    expect(presence.members.get(ada.connection)).toEqual(later);
+    server.socket.push({ presence: { channel: 'room', update: [told(later)], count: 2 } });
+    await presence.leave();
+    expect(here(presence)).toEqual(['a1']);
+    expect(presence.count).toBe(1);
+    server.socket.push({ presence: { channel: 'room', leave: [told(later)], count: 1 } });
+    expect(changes.slice(1)).toEqual([
+      { enter: [ada], update: [], leave: [], count: 2 },
+      { enter: [], update: [later], leave: [], count: 2 },
+      { enter: [], update: [], leave: [later], count: 1 },
+    ]);
+  });
+
+  it('is in a snapshot that was taken before', async () => {
+    const { server, peal } = await rig();
+    accepting(server);
+    const room = peal.channel('room');
+    await room.subscribe();
+    // The members are read first and arrive last.
+    server.on.subscribe = () => undefined;
+    await room.presence.enter(1);
+    const getting = room.presence.get();
+    const { id } = server.received.filter(({ operation }) => operation === 'subscribe').at(-1) as Received;
+    server.socket.push({ id, ok: { position: '7-0', presence: { members: [wire('a1')], count: 1 } } });
+    expect([...(await getting).keys()]).toEqual(['a1', own(peal).connection]);
+    expect(room.presence.count).toBe(2);
+  });
+
+  it('shows what the token says when nothing else was given', async () => {
+    const { server, peal } = await rig();
+    server.on['presence.enter'] = () => ({ ok: { data: { name: 'from the token' } } });
+    withMembers(server, []);
+    const { presence } = peal.channel('room');
+    await presence.enter();
+    const ada = own(peal, { name: 'from the token' });
+    expect([...(await presence.get()).values()]).toEqual([ada]);
+  });
+
+  it('is gone when the server says so', async () => {
+    const { server, peal } = await rig();
+    withMembers(server, []);
+    accepting(server);
+    const { presence } = peal.channel('room');
+    await presence.enter(1);
+    await presence.get();
+    server.socket.push({ presence: { channel: 'room', leave: [told(own(peal))], count: 0 } });
+    expect(here(presence)).toEqual([]);
+    expect(presence.count).toBe(0);
   });
 });
 

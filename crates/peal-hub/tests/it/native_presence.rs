@@ -11,7 +11,7 @@ fn watch(rig: &mut Rig, handle: Handle) -> Value {
 
 fn enter(rig: &mut Rig, handle: Handle, data: Value) {
     let reply = rig.ask(handle, json!({"presence.enter": {"channel": "room", "data": data}}));
-    assert_eq!(reply["ok"], json!({}), "{reply}");
+    assert_eq!(reply["ok"], json!({ "data": data }), "{reply}");
 }
 
 /// One push of changes: who entered, was updated and left, and how many are there.
@@ -185,7 +185,8 @@ fn without_data_the_tokens_info_is_shown() {
     });
     let ada = rig.open(native_open());
     rig.ask(ada, json!({"connect": {"token": token}}));
-    rig.ask(ada, json!({"presence.enter": {"channel": "room"}}));
+    let entered = rig.ask(ada, json!({"presence.enter": {"channel": "room"}}));
+    assert_eq!(entered["ok"]["data"], json!({"name": "Ada"}), "the client cannot know it otherwise");
     let reply = rig.ask(ada, json!({"presence.get": {"channel": "room"}}));
     assert_eq!(reply["ok"]["members"][0]["data"], json!({"name": "Ada"}));
     rig.assert_empty();

@@ -86,10 +86,20 @@ pub fn encode_subscribed<M: AsRef<Member>>(id: u64, subscribed: &Subscribed<'_, 
     })
 }
 
-/// The answer to unsubscribe, ping and the presence operations that change something.
+/// The answer to unsubscribe, ping and `presence.leave`.
 #[must_use]
 pub fn encode_ok(id: u64) -> Bytes {
     ok(id, SMALL, |_| {})
+}
+
+/// The answer to `presence.enter` and `presence.update`: what the others are shown, which the token may have given.
+#[must_use]
+pub fn encode_entered(id: u64, data: Option<&str>) -> Bytes {
+    ok(id, SMALL + data.map_or(0, str::len), |reply| {
+        if let Some(data) = data {
+            reply.raw("data", data);
+        }
+    })
 }
 
 /// `position` is absent if the message was ephemeral.

@@ -2,6 +2,7 @@
 
 use peal_core::exchange::BrokerError;
 use peal_core::{ErrorCode, Position, PresenceOp, Refusal};
+use peal_wire::native;
 
 use super::super::view::BEFORE_ALL;
 use crate::delivery::{Progress, unavailable};
@@ -38,7 +39,10 @@ impl Hub {
         }
         if let Some(slot) = owner {
             for reply in change.replies {
-                self.push(slot, peal_wire::native::encode_ok(reply));
+                self.push(slot, match change.op {
+                    PresenceOp::Leave => native::encode_ok(reply),
+                    PresenceOp::Enter | PresenceOp::Update => native::encode_entered(reply, change.member.data.as_deref()),
+                });
             }
         }
         self.member_drive(key);
@@ -87,14 +91,14 @@ impl Hub {
                 members.retain(|member| *member != key);
             }
             for reply in replies {
-                self.push(slot, peal_wire::native::encode_error_reply(reply, &unavailable()));
+                self.push(slot, native::encode_error_reply(reply, &unavailable()));
             }
         }
     }
 
     fn refuse_member(&mut self, slot: u32, key: u32, replies: Vec<u64>, refusal: &Refusal) {
         for reply in replies {
-            self.push(slot, peal_wire::native::encode_error_reply(reply, refusal));
+            self.push(slot, native::encode_error_reply(reply, refusal));
         }
         let subs = self.connections.get(slot).map_or(&[][..], |connection| &connection.subs);
         let waits = |index: &u32| matches!(self.progress.get(&(slot, *index)), Some(Progress::Joining(join)) if join.member == Some(key));

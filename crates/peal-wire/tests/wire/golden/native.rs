@@ -139,6 +139,8 @@ fn server_frames() -> Vec<(&'static str, Bytes)> {
         ),
         ("reply to subscribe with members", native::encode_subscribed(3, &Subscribed { presence: Some((&members, 2)), ..subscribed })),
         ("reply to unsubscribe", native::encode_ok(4)),
+        ("reply to presence.enter", native::encode_entered(6, Some(r#"{"name":"Ada"}"#))),
+        ("reply to presence.enter without data", native::encode_entered(6, None)),
         ("reply to publish", native::encode_published(5, &message_id("01J9ZB4K"), Some(position))),
         ("reply to an ephemeral publish", native::encode_published(5, &message_id("01J9ZB4K"), None)),
         ("reply to presence.get", native::encode_members(7, &members, 2)),
