@@ -64,6 +64,8 @@ impl<'a> From<peal_core::problem::Problem<'a>> for ProblemBody<'a> {
             limit,
             current,
             retry_after,
+            // Nothing is published here.
+            message_id: _,
         } = problem;
         ProblemBody { kind, title, status, code, name, detail, retryable, help_url, request_id, limit, current, retry_after }
     }

@@ -6,6 +6,8 @@
 
 use serde::Serialize;
 
+use crate::id::MessageId;
+
 /// What a client should do after a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -165,6 +167,8 @@ pub struct Refusal {
     pub detail: String,
     pub limit: Option<LimitReached>,
     pub retry_after_ms: Option<u64>,
+    /// The message that was stored although it is refused: a repeat takes this id.
+    pub message_id: Option<MessageId>,
 }
 
 /// The limit that was reached: how much is allowed and how much it would have been.
@@ -178,7 +182,7 @@ impl Refusal {
     /// With a sentence for this case.
     #[must_use]
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), limit: None, retry_after_ms: None }
+        Self { code, detail: detail.into(), limit: None, retry_after_ms: None, message_id: None }
     }
 
     /// With the table's own sentence.
@@ -196,6 +200,12 @@ impl Refusal {
     #[must_use]
     pub fn retry_after(mut self, ms: u64) -> Self {
         self.retry_after_ms = Some(ms);
+        self
+    }
+
+    #[must_use]
+    pub fn stored_as(mut self, id: MessageId) -> Self {
+        self.message_id = Some(id);
         self
     }
 

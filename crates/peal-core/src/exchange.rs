@@ -7,7 +7,7 @@ use crate::id::MessageId;
 use crate::position::Position;
 use crate::presence::{Member, PresenceOp};
 use crate::publication::{Draft, Publication};
-use crate::topic::{Retention, Topic};
+use crate::topic::{Durability, Retention, Topic};
 
 /// Drafts in one publish call.
 pub const BATCH_MAX: usize = 100;
@@ -21,6 +21,7 @@ pub struct Publish {
     pub draft: Draft,
     /// How long and how many to keep; the latest publish decides for the topic.
     pub retention: Retention,
+    pub durability: Durability,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +105,10 @@ pub enum BrokerError {
     /// Nothing was stored, or it is not known whether it was; a repeat with the same id is safe.
     #[error("the broker is away: {0}")]
     Away(String),
+    /// Stored, and on its way to subscribers, but no replica has confirmed that it has it. A repeat with this id, within two minutes, stores
+    /// nothing and asks the replicas again.
+    #[error("stored as {}, but no replica has confirmed it", .0.id)]
+    Unconfirmed(Published),
     #[error("the presence channel is full: {users_max} users at most")]
     PresenceFull { users_max: u32 },
 }

@@ -42,4 +42,4 @@ pub use problem::{NativeError, Problem};
 pub use publication::{Data, Draft, Message, Publication, PublicationKind};
 pub use rule::{Rule, RuleSettings, Rules};
 pub use token::ClientToken;
-pub use topic::{Lane, Retention, Topic};
+pub use topic::{Durability, Lane, Retention, Topic};

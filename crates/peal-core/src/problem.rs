@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use crate::error::{Refusal, help_path};
+use crate::id::MessageId;
 
 /// `application/problem+json`. Times are in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,6 +26,8 @@ pub struct Problem<'a> {
     pub current: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<&'a str>,
 }
 
 /// The `error` of a native reply or push. Times are in milliseconds.
@@ -41,16 +44,32 @@ pub struct NativeError<'a> {
     pub current: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<&'a str>,
 }
 
 impl Refusal {
     /// `help_base` is the origin that serves the documentation, such as `https://peal.example.com`; a trailing slash is ignored.
     #[must_use]
     pub fn problem<'a>(&'a self, request_id: &'a str, help_base: &str) -> Problem<'a> {
-        let NativeError { code, name, message, retryable, help_url, limit, current, retry_after } = self.native(help_base);
+        let NativeError { code, name, message, retryable, help_url, limit, current, retry_after, message_id } = self.native(help_base);
         let (title, status) = (self.code.info().text, self.code.info().http_status);
         let r#type = help_url.clone();
-        Problem { r#type, title, status, code, name, detail: message, retryable, help_url, request_id, limit, current, retry_after }
+        Problem {
+            r#type,
+            title,
+            status,
+            code,
+            name,
+            detail: message,
+            retryable,
+            help_url,
+            request_id,
+            limit,
+            current,
+            retry_after,
+            message_id,
+        }
     }
 
     /// As [`Self::problem`], for the native protocol.
@@ -66,6 +85,7 @@ impl Refusal {
             limit: self.limit.map(|reached| reached.limit),
             current: self.limit.map(|reached| reached.current),
             retry_after: self.retry_after_ms,
+            message_id: self.message_id.as_ref().map(MessageId::as_str),
         }
     }
 }
@@ -96,6 +116,14 @@ mod tests {
                 "limit": 100, "current": 101, "retry_after": 250,
             })
         );
+    }
+
+    #[test]
+    fn what_was_stored_without_confirmation_names_the_message() {
+        let refusal = Refusal::of(ErrorCode::StoredNotConfirmed).stored_as("m-1".parse().expect("an id"));
+        assert_eq!(serde_json::to_value(refusal.native("")).expect("prints")["message_id"], "m-1");
+        let problem = serde_json::to_value(refusal.problem("req_1", "")).expect("prints");
+        assert_eq!((&problem["message_id"], &problem["status"]), (&json!("m-1"), &json!(503)));
     }
 
     #[test]

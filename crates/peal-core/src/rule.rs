@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::capability::Pattern;
 use crate::channel::ChannelName;
 use crate::limit::Limits;
-use crate::topic::Retention;
+use crate::topic::{Durability, Retention};
 
 /// Rules of one app. They are tried in order for each channel, so a long list is a slow one.
 pub const RULES_MAX: usize = 100;
@@ -28,11 +28,25 @@ pub struct RuleSettings {
     pub presence_grace_ms: Option<u32>,
     /// Tighter than the app's limit, in bytes.
     pub message_bytes: Option<u32>,
+    /// Left out when it is the default, so that the previous release can read it.
+    #[serde(skip_serializing_if = "is_default")]
+    pub durability: Durability,
+}
+
+fn is_default(durability: &Durability) -> bool {
+    *durability == Durability::default()
 }
 
 impl Default for RuleSettings {
     fn default() -> Self {
-        Self { history: Retention::FLOOR, client_events: false, anonymous: false, presence_grace_ms: None, message_bytes: None }
+        Self {
+            history: Retention::FLOOR,
+            client_events: false,
+            anonymous: false,
+            presence_grace_ms: None,
+            message_bytes: None,
+            durability: Durability::Fast,
+        }
     }
 }
 
@@ -59,7 +73,7 @@ impl RuleSettings {
     /// # Errors
     /// A sentence about the first setting that is out of bounds.
     pub fn check(&self, limits: &Limits) -> Result<(), String> {
-        let Self { history, client_events: _, anonymous: _, presence_grace_ms, message_bytes } = self;
+        let Self { history, client_events: _, anonymous: _, presence_grace_ms, message_bytes, durability: _ } = self;
         if history.count > HISTORY_COUNT_MAX {
             return Err(format!("history.count is at most {HISTORY_COUNT_MAX}."));
         }
@@ -172,6 +186,15 @@ mod tests {
             RuleSettings { history: Retention { count: 500, ttl_ms: 7_200_000 }, message_bytes: Some(10_000), ..RuleSettings::default() };
         let rules = Rules { ordered: vec![rule("a", long)], default: RuleSettings::default() };
         assert_eq!(rules.within(&limits), Rules { ordered: vec![rule("a", cut)], default: RuleSettings::default() });
+    }
+
+    #[test]
+    fn the_default_durability_is_not_written_so_that_the_previous_release_reads_rules() {
+        let written = |durability| serde_json::to_value(RuleSettings { durability, ..RuleSettings::default() }).expect("JSON");
+        assert_eq!(written(Durability::Fast).get("durability"), None);
+        assert_eq!(written(Durability::Replicated)["durability"], "replicated");
+        let read: RuleSettings = serde_json::from_value(written(Durability::Replicated)).expect("read back");
+        assert_eq!(read.durability, Durability::Replicated);
     }
 
     #[test]

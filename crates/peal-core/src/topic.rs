@@ -51,6 +51,17 @@ pub struct Retention {
     pub ttl_ms: u64,
 }
 
+/// When a publish counts as done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    /// Once it is stored. It is lost with a server that dies before it has passed it on; then everyone who missed it is told.
+    #[default]
+    Fast,
+    /// Once a replica has it as well.
+    Replicated,
+}
+
 impl Retention {
     /// What every channel keeps even with history off: 2 minutes, at most 100 publications (DESIGN 5.2).
     pub const FLOOR: Self = Self { count: 100, ttl_ms: 120_000 };

@@ -23,7 +23,7 @@ use futures_util::{FutureExt, StreamExt};
 use peal_broker::Broker;
 use peal_core::exchange::{BATCH_MAX, BrokerError, HistoryPage, HistoryQuery, PresenceMembers, Publish, Published};
 use peal_core::usage::{Charge, Collected, Counters, Transport};
-use peal_core::{AppId, ChannelName, Draft, Message, PublicationKind, Retention, Topic};
+use peal_core::{AppId, ChannelName, Draft, Durability, Message, PublicationKind, Retention, Topic};
 use peal_hub::{Action, BrokerEvent};
 use rustc_hash::FxHashMap;
 use tokio::sync::{mpsc, oneshot};
@@ -395,7 +395,10 @@ impl<B: Broker> Mux<B> {
         match asker {
             Asker::Hub { core, request } => self.outgoing[core].push(BrokerEvent::Published { request, result }),
             Asker::Rest { batch, place, ingress } => {
-                if let (Some(ingress), Ok(Published { duplicate: false, .. })) = (ingress, &result) {
+                // What is stored counts, whether or not it was confirmed; its repeat is a duplicate.
+                if let (Some(ingress), Ok(stored) | Err(BrokerError::Unconfirmed(stored))) = (ingress, &result)
+                    && !stored.duplicate
+                {
                     let Ingress { charge, channel, bytes } = *ingress;
                     self.counters.message_in(self.clock.now(), &charge, channel.namespace(), bytes);
                 }
@@ -473,6 +476,7 @@ impl<B: Broker> Mux<B> {
             client_event: false,
             kind: PublicationKind::Control(bytes::Bytes::copy_from_slice(&sent)),
         };
-        self.publishes.push((Publish { topic: probe_topic(), draft, retention: Retention { count: 1, ttl_ms: 60_000 } }, Asker::Probe));
+        let (retention, durability) = (Retention { count: 1, ttl_ms: 60_000 }, Durability::Fast);
+        self.publishes.push((Publish { topic: probe_topic(), draft, retention, durability }, Asker::Probe));
     }
 }

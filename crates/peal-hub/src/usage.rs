@@ -143,7 +143,9 @@ impl Hub {
     }
 
     pub(crate) fn count_published(&mut self, ingress: Option<Box<Ingress>>, result: &Result<Published, BrokerError>) {
-        if let (Some(ingress), Ok(Published { duplicate: false, .. })) = (ingress, result) {
+        // What is stored counts, whether or not it was confirmed; its repeat is a duplicate.
+        let (Ok(published) | Err(BrokerError::Unconfirmed(published))) = result else { return };
+        if let (Some(ingress), false) = (ingress, published.duplicate) {
             self.counters.message_in(self.now, &ingress.charge, ingress.channel.namespace(), ingress.bytes);
         }
     }

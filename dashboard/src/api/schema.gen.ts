@@ -534,6 +534,12 @@ export interface components {
             last_seen_at: string;
             user_agent: string;
         };
+        /**
+         * @description `fast`: once the message is stored. `replicated`: once a replica of the Redis primary has it too; without one, publishes are stored
+         *     and answered with `stored_not_confirmed`.
+         * @enum {string}
+         */
+        Durability: "fast" | "replicated";
         Ended: {
             /**
              * Format: int64
@@ -857,6 +863,11 @@ export interface components {
              * @default false
              */
             client_events: boolean;
+            /**
+             * @description When a publish is answered.
+             * @default fast
+             */
+            durability: components["schemas"]["Durability"];
             /**
              * @default {
              *       "count": 100,

@@ -1,7 +1,7 @@
 //! Rules.
 
 use peal_core::capability::Pattern;
-use peal_core::{ErrorCode, Refusal, Retention, Rule, RuleSettings, Rules};
+use peal_core::{Durability, ErrorCode, Refusal, Retention, Rule, RuleSettings, Rules};
 use peal_store::VersionedRules;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -42,6 +42,37 @@ pub(crate) struct RuleSettingsBody {
     /// Lower than the app's limit, or null.
     #[schema(required)]
     message_bytes: Option<u32>,
+    /// When a publish is answered.
+    #[schema(required)]
+    durability: DurabilityBody,
+}
+
+/// `fast`: once the message is stored. `replicated`: once a replica of the Redis primary has it too; without one, publishes are stored
+/// and answered with `stored_not_confirmed`.
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Durability)]
+pub(crate) enum DurabilityBody {
+    Fast,
+    Replicated,
+}
+
+impl From<Durability> for DurabilityBody {
+    fn from(durability: Durability) -> Self {
+        match durability {
+            Durability::Fast => Self::Fast,
+            Durability::Replicated => Self::Replicated,
+        }
+    }
+}
+
+impl From<DurabilityBody> for Durability {
+    fn from(body: DurabilityBody) -> Self {
+        match body {
+            DurabilityBody::Fast => Self::Fast,
+            DurabilityBody::Replicated => Self::Replicated,
+        }
+    }
 }
 
 impl Default for RuleSettingsBody {
@@ -52,15 +83,23 @@ impl Default for RuleSettingsBody {
 
 impl From<RuleSettings> for RuleSettingsBody {
     fn from(settings: RuleSettings) -> Self {
-        let RuleSettings { history, client_events, anonymous, presence_grace_ms, message_bytes } = settings;
-        RuleSettingsBody { history: history.into(), client_events, anonymous, presence_grace_ms, message_bytes }
+        let RuleSettings { history, client_events, anonymous, presence_grace_ms, message_bytes, durability } = settings;
+        RuleSettingsBody {
+            history: history.into(),
+            client_events,
+            anonymous,
+            presence_grace_ms,
+            message_bytes,
+            durability: durability.into(),
+        }
     }
 }
 
 impl From<RuleSettingsBody> for RuleSettings {
     fn from(body: RuleSettingsBody) -> Self {
-        let RuleSettingsBody { history: HistoryBody { count, ttl_ms }, client_events, anonymous, presence_grace_ms, message_bytes } = body;
-        RuleSettings { history: Retention { count, ttl_ms }, client_events, anonymous, presence_grace_ms, message_bytes }
+        let RuleSettingsBody { history, client_events, anonymous, presence_grace_ms, message_bytes, durability } = body;
+        let history = Retention { count: history.count, ttl_ms: history.ttl_ms };
+        RuleSettings { history, client_events, anonymous, presence_grace_ms, message_bytes, durability: durability.into() }
     }
 }
 

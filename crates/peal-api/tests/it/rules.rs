@@ -11,7 +11,7 @@ async fn owner(bench: &Bench) -> (Browser, String) {
 }
 
 fn plain() -> Value {
-    json!({ "history": { "count": 100, "ttl_ms": 120_000 }, "client_events": false, "anonymous": false, "presence_grace_ms": null, "message_bytes": null })
+    json!({ "history": { "count": 100, "ttl_ms": 120_000 }, "client_events": false, "anonymous": false, "presence_grace_ms": null, "message_bytes": null, "durability": "fast" })
 }
 
 #[tokio::test]

@@ -89,7 +89,7 @@ impl Log {
     }
 
     pub(super) fn publish(&mut self, now: Now, publish: Publish) -> Result<Published, BrokerError> {
-        let Publish { topic, draft, retention } = publish;
+        let Publish { topic, draft, retention, durability: _ } = publish;
         let id = draft.id.clone();
         if draft.idempotent {
             if let Some(position) = self.seen.get(&topic, &id) {

@@ -34,7 +34,7 @@ impl Batch {
     }
 
     fn publish(&mut self, shared: &Shared, partition: &Partition, item: &Publish) {
-        let Publish { topic, draft, retention } = item;
+        let Publish { topic, draft, retention, durability: _ } = item;
         let stream = shared.keys.stream(topic);
         self.lane(partition, &stream, *retention);
         let flags = u8::from(draft.idempotent) + 2 * u8::from(draft.ephemeral);

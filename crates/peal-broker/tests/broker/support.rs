@@ -10,7 +10,8 @@ use peal_broker::memory::Clock;
 use peal_core::exchange::{Delivery, Direction, HistoryQuery, PresenceUpdate, Publish};
 use peal_core::id::Place;
 use peal_core::{
-    AppId, ChannelName, ConnectionId, Data, Draft, Member, Message, MessageId, Now, Position, PresenceOp, PublicationKind, Retention, Topic,
+    AppId, ChannelName, ConnectionId, Data, Draft, Durability, Member, Message, MessageId, Now, Position, PresenceOp, PublicationKind,
+    Retention, Topic,
 };
 
 /// A topic that no other test and no other run uses, so that brokers with a memory can be shared.
@@ -50,7 +51,7 @@ pub(crate) fn publish(topic: &Topic, text: &str) -> Publish {
         client_event: false,
         kind: PublicationKind::Messages(vec![message]),
     };
-    Publish { topic: topic.clone(), draft, retention: Retention::FLOOR }
+    Publish { topic: topic.clone(), draft, retention: Retention::FLOOR, durability: Durability::Fast }
 }
 
 pub(crate) fn idempotent(topic: &Topic, text: &str) -> Publish {

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use http::Response;
 use peal_core::exchange::Publish;
-use peal_core::{App, ConnectionId, Draft, ErrorCode, Operation, PublicationKind, Refusal, Retention, Topic};
+use peal_core::{App, ConnectionId, Draft, Durability, ErrorCode, Operation, PublicationKind, Refusal, Retention, Topic};
 use peal_hub::control::{Command, Target};
 use peal_store::{Actor, Revocation, StoreError};
 use serde::Deserialize;
@@ -127,6 +127,6 @@ pub(crate) async fn send(node: &SharedNode, app: &App, command: Command) -> Resu
         client_event: false,
         kind: PublicationKind::Control(command),
     };
-    let publish = Publish { topic: Topic::control(app.id), draft, retention: Retention::CONTROL };
+    let publish = Publish { topic: Topic::control(app.id), draft, retention: Retention::CONTROL, durability: Durability::Fast };
     node.mux.publish(vec![publish], None).await.into_iter().try_for_each(|result| result.map(drop)).map_err(|error| broker_refusal(&error))
 }

@@ -52,11 +52,9 @@ fn draft(caller: &Caller, channel: &ChannelName, message: PublishMessage, now: N
         client_event: false,
         kind: PublicationKind::Messages(vec![message]),
     };
-    Publish {
-        topic: Topic::messages(caller.app.id, channel.clone()),
-        draft,
-        retention: retention(caller.app.rules.resolve(channel), channel),
-    }
+    let rule = caller.app.rules.resolve(channel);
+    let topic = Topic::messages(caller.app.id, channel.clone());
+    Publish { topic, draft, retention: retention(rule, channel), durability: rule.durability }
 }
 
 /// `GET /v1/channels/{channel}/messages`

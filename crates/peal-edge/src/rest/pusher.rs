@@ -93,7 +93,9 @@ fn draft(app: &App, channel: &ChannelName, message: Message, exclude: Option<Con
         client_event: false,
         kind: PublicationKind::Messages(vec![message]),
     };
-    Publish { topic: Topic::messages(app.id, channel.clone()), draft, retention: retention(app.rules.resolve(channel), channel) }
+    let rule = app.rules.resolve(channel);
+    let topic = Topic::messages(app.id, channel.clone());
+    Publish { topic, draft, retention: retention(rule, channel), durability: rule.durability }
 }
 
 async fn publish(node: &SharedNode, caller: &Caller, drafts: Vec<Publish>) -> Result<(), Refusal> {
@@ -115,6 +117,7 @@ pub(crate) fn broker_refusal(error: &BrokerError) -> Refusal {
             Refusal::new(ErrorCode::Unavailable, "Messages cannot be accepted right now; nothing was lost. Try again after retry_after.")
                 .retry_after(1_000)
         }
+        BrokerError::Unconfirmed(stored) => Refusal::of(ErrorCode::StoredNotConfirmed).stored_as(stored.id.clone()),
         BrokerError::PresenceFull { users_max } => {
             Refusal::of(ErrorCode::PresenceMembers).with_limit((*users_max).into(), u64::from(*users_max) + 1)
         }

@@ -10,7 +10,12 @@ use crate::rig::*;
 fn command(rig: &mut Rig, command: &Command) {
     let kind = PublicationKind::Control(command.encode().expect("prints"));
     let draft = Draft { kind, ..draft("", "") };
-    let publish = peal_core::exchange::Publish { topic: Topic::control(app_id()), draft, retention: Retention::CONTROL };
+    let publish = peal_core::exchange::Publish {
+        topic: Topic::control(app_id()),
+        draft,
+        retention: Retention::CONTROL,
+        durability: peal_core::Durability::Fast,
+    };
     let (_, delivery) = rig.model.publish(publish);
     rig.broker(BrokerEvent::Deliveries(delivery.into_iter().collect()));
 }
@@ -85,7 +90,12 @@ fn a_command_of_another_release_is_passed_over() {
     let mut rig = Rig::new();
     let ada = rig.native("ada");
     let draft = Draft { kind: PublicationKind::Control(bytes::Bytes::from_static(br#"{"v":9,"explode":{}}"#)), ..draft("", "") };
-    let publish = peal_core::exchange::Publish { topic: Topic::control(app_id()), draft, retention: Retention::CONTROL };
+    let publish = peal_core::exchange::Publish {
+        topic: Topic::control(app_id()),
+        draft,
+        retention: Retention::CONTROL,
+        durability: peal_core::Durability::Fast,
+    };
     let (_, delivery) = rig.model.publish(publish);
     rig.broker(BrokerEvent::Deliveries(delivery.into_iter().collect()));
     rig.nothing(ada);

@@ -58,7 +58,12 @@ fn what_arrives_during_a_repair_waits_for_it() {
     rig.publish("room", "said", "3");
     let mut draft = draft("typing", "ephemeral");
     draft.ephemeral = true;
-    let (_, delivery) = rig.model.publish(Publish { topic: messages("room"), draft, retention: peal_core::Retention::FLOOR });
+    let (_, delivery) = rig.model.publish(Publish {
+        topic: messages("room"),
+        draft,
+        retention: peal_core::Retention::FLOOR,
+        durability: peal_core::Durability::Fast,
+    });
     rig.broker(BrokerEvent::Deliveries(delivery.into_iter().collect()));
     rig.publish("room", "said", "4");
     assert!(told(&mut rig, ada).is_empty());
@@ -85,8 +90,12 @@ fn more_than_can_be_held_is_dropped_and_read_again() {
 fn a_delivery_that_comes_twice_or_late_is_delivered_once() {
     let mut rig = Rig::new();
     let ada = subscribed(&mut rig);
-    let (_, first) =
-        rig.model.publish(Publish { topic: messages("room"), draft: draft("said", "1"), retention: peal_core::Retention::FLOOR });
+    let (_, first) = rig.model.publish(Publish {
+        topic: messages("room"),
+        draft: draft("said", "1"),
+        retention: peal_core::Retention::FLOOR,
+        durability: peal_core::Durability::Fast,
+    });
     let first = first.expect("attached");
     rig.broker(BrokerEvent::Deliveries(vec![first.clone(), first.clone()]));
     rig.publish("room", "said", "2");
@@ -154,8 +163,12 @@ fn a_history_that_was_replaced_is_announced_with_its_range() {
 fn a_publication_of_an_era_that_is_over_is_not_delivered() {
     let mut rig = Rig::new();
     let ada = subscribed(&mut rig);
-    let (_, zombie) =
-        rig.model.publish(Publish { topic: messages("room"), draft: draft("said", "late"), retention: peal_core::Retention::FLOOR });
+    let (_, zombie) = rig.model.publish(Publish {
+        topic: messages("room"),
+        draft: draft("said", "late"),
+        retention: peal_core::Retention::FLOOR,
+        durability: peal_core::Durability::Fast,
+    });
     rig.model.fail_over(&messages("room"), 1);
     rig.publish("room", "said", "1");
     rig.broker(BrokerEvent::Deliveries(zombie.into_iter().collect()));

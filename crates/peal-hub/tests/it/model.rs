@@ -217,7 +217,8 @@ impl Model {
             client_event: false,
             kind: PublicationKind::Presence(change),
         };
-        let (published, delivery) = self.publish(Publish { topic, draft, retention: Retention::PRESENCE });
+        let (published, delivery) =
+            self.publish(Publish { topic, draft, retention: Retention::PRESENCE, durability: peal_core::Durability::Fast });
         let mut events: Vec<_> = delivery.map(|delivery| BrokerEvent::Deliveries(vec![delivery])).into_iter().collect();
         events.push(answer(Ok(published.position)));
         events

@@ -144,7 +144,12 @@ fn the_publisher_is_excluded_by_its_connection() {
     }
     let mut draft = draft("said", "1");
     draft.origin = rig.hub.connection_id(ada);
-    let publish = peal_core::exchange::Publish { topic: messages("news"), draft, retention: peal_core::Retention::FLOOR };
+    let publish = peal_core::exchange::Publish {
+        topic: messages("news"),
+        draft,
+        retention: peal_core::Retention::FLOOR,
+        durability: peal_core::Durability::Fast,
+    };
     let (_, delivery) = rig.model.publish(publish);
     rig.broker(peal_hub::BrokerEvent::Deliveries(delivery.into_iter().collect()));
     rig.nothing(ada);

@@ -165,7 +165,12 @@ fn a_history_that_is_ahead_of_delivery_gives_nothing_twice() {
     let late: Vec<_> = (3..5)
         .filter_map(|n| {
             let draft = draft("said", &n.to_string());
-            let publish = peal_core::exchange::Publish { topic: messages("room"), draft, retention: peal_core::Retention::FLOOR };
+            let publish = peal_core::exchange::Publish {
+                topic: messages("room"),
+                draft,
+                retention: peal_core::Retention::FLOOR,
+                durability: peal_core::Durability::Fast,
+            };
             rig.model.publish(publish).1
         })
         .collect();

@@ -193,7 +193,12 @@ impl Rig {
 
     pub(crate) fn publish_quietly(&mut self, name: &str, event: &str, data: &str) -> Position {
         let draft = draft(event, data);
-        let (published, delivery) = self.model.publish(Publish { topic: messages(name), draft, retention: Retention::FLOOR });
+        let (published, delivery) = self.model.publish(Publish {
+            topic: messages(name),
+            draft,
+            retention: Retention::FLOOR,
+            durability: peal_core::Durability::Fast,
+        });
         if let Some(delivery) = delivery {
             self.hub.broker(self.now, BrokerEvent::Deliveries(vec![delivery]));
         }

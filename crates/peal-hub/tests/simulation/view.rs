@@ -255,7 +255,7 @@ mod tests {
                 client_event: false,
                 kind: PublicationKind::Messages(vec![Message::new("said", Data::Text(text.as_str().into()))]),
             };
-            broker.publish(n, Publish { topic: topic(), draft, retention: RETENTION });
+            broker.publish(n, Publish { topic: topic(), draft, retention: RETENTION, durability: peal_core::Durability::Fast });
         }
         broker
     }

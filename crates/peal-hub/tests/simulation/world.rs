@@ -322,7 +322,9 @@ impl World {
             kind: PublicationKind::Messages(vec![Message::new("said", data)]),
         };
         let topic = Topic::messages(app::app_id(), self.channels[channel].clone());
-        let accepted = self.broker.publish(self.now_ms, Publish { topic: topic.clone(), draft, retention: RETENTION });
+        let accepted = self
+            .broker
+            .publish(self.now_ms, Publish { topic: topic.clone(), draft, retention: RETENTION, durability: peal_core::Durability::Fast });
         if let Some(publication) = accepted.delivery {
             self.spread(&topic, &publication);
         }

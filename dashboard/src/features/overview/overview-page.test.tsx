@@ -12,6 +12,7 @@ const settings = {
   client_events: true,
   anonymous: true,
   presence_grace_ms: null,
+  durability: 'fast',
   message_bytes: null,
 }
 

@@ -7,6 +7,7 @@ const settings = (part: Partial<RuleSettings> = {}): RuleSettings => ({
   client_events: false,
   anonymous: false,
   presence_grace_ms: null,
+  durability: 'fast',
   message_bytes: null,
   ...part,
 })
@@ -71,7 +72,20 @@ it('settings read as phrases', () => {
   expect(describeSettings(settings())).toEqual(['history 100 for 2 min'])
   expect(
     describeSettings(
-      settings({ anonymous: true, client_events: true, presence_grace_ms: 5_000, message_bytes: 10_240 }),
+      settings({
+        anonymous: true,
+        client_events: true,
+        presence_grace_ms: 5_000,
+        durability: 'replicated',
+        message_bytes: 10_240,
+      }),
     ),
-  ).toEqual(['anonymous clients', 'client events', 'history 100 for 2 min', 'leave after 5 s', 'at most 10 KiB'])
+  ).toEqual([
+    'anonymous clients',
+    'client events',
+    'history 100 for 2 min',
+    'leave after 5 s',
+    'confirmed by a replica',
+    'at most 10 KiB',
+  ])
 })

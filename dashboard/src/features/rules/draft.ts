@@ -57,6 +57,7 @@ export function describeSettings(settings: RuleSettings): string[] {
     settings.client_events && 'client events',
     `history ${formatCount(settings.history.count)} for ${formatDuration(settings.history.ttl_ms)}`,
     settings.presence_grace_ms !== null && `leave after ${formatDuration(settings.presence_grace_ms)}`,
+    settings.durability === 'replicated' && 'confirmed by a replica',
     settings.message_bytes !== null && `at most ${formatBytes(settings.message_bytes)}`,
   ].filter((phrase) => typeof phrase === 'string')
 }

@@ -15,6 +15,11 @@ const HISTORY_MIN = { count: 100, ttl_ms: 120_000 }
 const HISTORY_COUNT_MAX = 10_000
 const HOURS = 3_600_000
 const KEPT_FOR = [120_000, 600_000, HOURS, 2 * HOURS, 24 * HOURS, 72 * HOURS]
+const DURABILITY_HINTS = {
+  fast: 'A message can be lost with the Redis primary in the moment before it is passed on; everyone who missed it is told.',
+  replicated:
+    'Takes a Redis with a replica, and a little longer. Without a confirmation within half a second the message is stored and delivered, and the publisher is told to repeat it with the same id.',
+} satisfies Record<RuleSettings['durability'], string>
 const GRACES = [0, 5_000, 15_000, 30_000, 60_000, 120_000]
 
 interface Edited {
@@ -159,6 +164,16 @@ export function RuleEditor({ app, rule, taken, isNew, apply, remove, close }: Ru
                 {ms === 0 ? 'At once' : formatDuration(ms)}
               </option>
             ))}
+          </Select>
+          <Select
+            label="A publish is answered"
+            name="durability"
+            value={settings.durability}
+            hint={DURABILITY_HINTS[settings.durability]}
+            onChange={(event) => change({ durability: event.target.value === 'replicated' ? 'replicated' : 'fast' })}
+          >
+            <option value="fast">Once it is stored (fast)</option>
+            <option value="replicated">Once a replica has it too (replicated)</option>
           </Select>
           <Field
             label="Largest message, in bytes"

@@ -11,6 +11,7 @@ const settings: RuleSettings = {
   client_events: false,
   anonymous: false,
   presence_grace_ms: null,
+  durability: 'fast',
   message_bytes: null,
 }
 const rules = (patterns: string[], version = 3): Rules => ({

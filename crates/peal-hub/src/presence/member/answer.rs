@@ -17,7 +17,7 @@ impl Hub {
         match result {
             Ok(position) => self.member_confirmed(key, owner, position),
             Err(BrokerError::PresenceFull { users_max }) => self.member_refused(key, owner, users_max),
-            Err(BrokerError::Away(_)) => self.member_failed(key, owner),
+            Err(BrokerError::Away(_) | BrokerError::Unconfirmed(_)) => self.member_failed(key, owner),
         }
     }
 
@@ -39,10 +39,13 @@ impl Hub {
         }
         if let Some(slot) = owner {
             for reply in change.replies {
-                self.push(slot, match change.op {
-                    PresenceOp::Leave => native::encode_ok(reply),
-                    PresenceOp::Enter | PresenceOp::Update => native::encode_entered(reply, change.member.data.as_deref()),
-                });
+                self.push(
+                    slot,
+                    match change.op {
+                        PresenceOp::Leave => native::encode_ok(reply),
+                        PresenceOp::Enter | PresenceOp::Update => native::encode_entered(reply, change.member.data.as_deref()),
+                    },
+                );
             }
         }
         self.member_drive(key);

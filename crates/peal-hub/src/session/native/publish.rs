@@ -41,21 +41,26 @@ impl Hub {
             kind: PublicationKind::Messages(vec![message]),
         };
         let Some(handle) = self.connections.handle(slot) else { return Ok(()) };
-        let retention = crate::apps::retention(rule, &channel);
+        let (retention, durability) = (crate::apps::retention(rule, &channel), rule.durability);
         let topic = Topic::messages(app.id, channel);
         let request = self.request(Pending::NativePublish { handle, reply: id, topic: topic.clone(), ingress });
-        self.act(Action::Publish { request, publish: Box::new(Publish { topic, draft, retention }) });
+        self.act(Action::Publish { request, publish: Box::new(Publish { topic, draft, retention, durability }) });
         Ok(())
     }
 
     pub(crate) fn native_published(&mut self, handle: Handle, reply: u64, topic: &Topic, result: Result<Published, BrokerError>) {
-        if let Ok(Published { position: Some(position), .. }) = &result {
+        if let Ok(Published { position: Some(position), .. }) | Err(BrokerError::Unconfirmed(Published { position: Some(position), .. })) =
+            &result
+        {
             self.expect(topic, *position);
         }
         let Some(slot) = self.connections.slot(handle) else { return };
         let frame = match result {
             Ok(published) => native::encode_published(reply, &published.id, published.position),
-            Err(_) => native::encode_error_reply(reply, &unavailable()),
+            Err(BrokerError::Unconfirmed(stored)) => {
+                native::encode_error_reply(reply, &Refusal::of(ErrorCode::StoredNotConfirmed).stored_as(stored.id))
+            }
+            Err(BrokerError::Away(_) | BrokerError::PresenceFull { .. }) => native::encode_error_reply(reply, &unavailable()),
         };
         self.push(slot, frame);
     }

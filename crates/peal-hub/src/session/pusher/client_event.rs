@@ -2,7 +2,7 @@
 
 use peal_core::channel::Access;
 use peal_core::exchange::{BrokerError, Publish, Published};
-use peal_core::{ChannelName, Draft, ErrorCode, PublicationKind, Refusal, Topic};
+use peal_core::{ChannelName, Draft, Durability, ErrorCode, PublicationKind, Refusal, Topic};
 use peal_wire::pusher;
 use serde_json::value::RawValue;
 
@@ -43,7 +43,8 @@ impl Hub {
         };
         let Some(handle) = self.connections.handle(slot) else { return Ok(()) };
         let request = self.request(Pending::ClientEvent(handle, ingress));
-        let publish = Box::new(Publish { topic, draft, retention: crate::apps::retention(rule, &channel) });
+        let (retention, durability) = (crate::apps::retention(rule, &channel), Durability::Fast);
+        let publish = Box::new(Publish { topic, draft, retention, durability });
         self.act(Action::Publish { request, publish });
         Ok(())
     }

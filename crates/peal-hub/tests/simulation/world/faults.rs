@@ -95,7 +95,9 @@ impl World {
             client_event: false,
             kind,
         };
-        let accepted = self.broker.publish(self.now_ms, Publish { topic: topic.clone(), draft, retention: RETENTION });
+        let accepted = self
+            .broker
+            .publish(self.now_ms, Publish { topic: topic.clone(), draft, retention: RETENTION, durability: peal_core::Durability::Fast });
         if let Some(publication) = accepted.delivery {
             self.spread(&topic, &publication);
         }
