@@ -22,7 +22,7 @@ pub struct EdgeConfig {
     pub body_bytes_max: usize,
     /// From the first byte of a connection to the end of its request head.
     pub head_timeout: Duration,
-    /// How long connections are told to come back over when the node stops.
+    /// When the node stops: the time over which its connections are sent elsewhere, each at a moment of its own.
     pub drain: Duration,
     /// The folder in which usage is kept until Postgres has it; without one, a crash loses what was not sent.
     pub usage_spool: Option<PathBuf>,

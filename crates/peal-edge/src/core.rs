@@ -43,8 +43,8 @@ pub(crate) struct Core {
     pub(crate) flush_wanted: Notify,
     pub(crate) timer_changed: Notify,
     armed_ms: Cell<u64>,
-    /// No new connections; the node is stopping.
-    pub(crate) draining: Cell<bool>,
+    /// The drain is over: nothing is accepted any more, and HTTP connections end after the request in progress.
+    pub(crate) closing: Notify,
 }
 
 impl Core {
@@ -61,7 +61,7 @@ impl Core {
             flush_wanted: Notify::new(),
             timer_changed: Notify::new(),
             armed_ms: Cell::new(u64::MAX),
-            draining: Cell::new(false),
+            closing: Notify::new(),
         })
     }
 

@@ -42,12 +42,22 @@ impl Node {
         self.clock.now()
     }
 
+    /// The node is stopping: clients are on their way to others.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Open sockets over all cores.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
     /// Why a new connection should be refused after its upgrade, if so.
     pub(crate) fn admit_connection(&self) -> Option<Refusal> {
-        if self.draining.load(Ordering::Relaxed) {
+        if self.is_draining() {
             return Some(Refusal::of(ErrorCode::ShuttingDown));
         }
-        let total: usize = self.connections.iter().map(|count| count.load(Ordering::Relaxed)).sum();
+        let total = self.connections();
         let limit = self.config.connections_max / 10 * 9;
         (total > limit.max(1)).then(|| Refusal::of(ErrorCode::Overloaded).with_limit(limit as u64, total as u64).retry_after(5_000))
     }
@@ -67,7 +77,7 @@ impl Node {
     /// Why the node is not ready, or nothing.
     pub(crate) fn unready(&self) -> Vec<String> {
         let mut reasons = Vec::new();
-        if self.draining.load(Ordering::Relaxed) {
+        if self.is_draining() {
             reasons.push("the node is draining".to_owned());
         }
         if self.directory.current().version == 0 {

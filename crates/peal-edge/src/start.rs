@@ -40,6 +40,11 @@ pub enum EdgeError {
     Usage(#[from] peal_meter::SpoolError),
 }
 
+/// After the drain: how long requests in progress and clients that have not closed yet are waited for.
+const FAREWELL: Duration = Duration::from_secs(3);
+/// How often a node that stops looks whether everybody has gone.
+const EMPTY_EVERY: Duration = Duration::from_millis(10);
+
 /// A running node.
 pub struct EdgeHandle {
     pub(crate) node: SharedNode,
@@ -202,26 +207,46 @@ impl EdgeHandle {
         self.node.directory.refresh().await;
     }
 
-    /// Tells every client to come back elsewhere, spread over the configured drain time, then ends the threads.
+    /// Drains the node and ends its threads. It is not ready from the first moment, but goes on to answer: every client is sent elsewhere
+    /// at a moment of its own within the configured drain time, and HTTP connections end with their next answer. Then nothing is
+    /// accepted any more, requests in progress are answered, and usage is sent. Sooner if every connection is gone.
     pub async fn shutdown(self) {
-        self.node.draining.store(true, Ordering::Relaxed);
         let drain = self.node.config.drain;
-        for core in &self.node.cores {
-            core.send(ToCore::Drain(drain.as_millis() as u64)).await;
-        }
-        let deadline = tokio::time::Instant::now() + drain + Duration::from_millis(500);
-        while self.node.connections.iter().any(|count| count.load(Ordering::Relaxed) > 0) && tokio::time::Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+        self.node.draining.store(true, Ordering::Relaxed);
+        tracing::info!(connections = self.node.connections(), over_ms = drain.as_millis(), "draining");
+        self.node.tell_cores(|| ToCore::Drain(drain.as_millis() as u64)).await;
+        self.node.empty_within(drain).await;
+        self.node.tell_cores(|| ToCore::Close).await;
+        if !self.node.empty_within(FAREWELL).await {
+            tracing::warn!(connections = self.node.connections(), "connections did not end in time and are cut");
         }
         self.directory_task.abort();
         self.usage.stop().await;
-        for core in &self.node.cores {
-            core.send(ToCore::Stop).await;
-        }
+        self.node.tell_cores(|| ToCore::Stop).await;
         let threads = self.threads;
         let joined = tokio::task::spawn_blocking(move || threads.into_iter().filter_map(|thread| thread.join().err()).count()).await;
         if !matches!(joined, Ok(0)) {
             tracing::error!("a core ended by a panic");
         }
+    }
+}
+
+impl Node {
+    async fn tell_cores(&self, message: impl Fn() -> ToCore) {
+        for core in &self.cores {
+            core.send(message()).await;
+        }
+    }
+
+    /// Waits until no socket is open, at most this long. Whether it came to that.
+    async fn empty_within(&self, at_most: Duration) -> bool {
+        let deadline = tokio::time::Instant::now() + at_most;
+        while self.connections() > 0 {
+            if tokio::time::Instant::now() >= deadline {
+                return false;
+            }
+            tokio::time::sleep(EMPTY_EVERY).await;
+        }
+        true
     }
 }

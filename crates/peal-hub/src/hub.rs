@@ -55,6 +55,8 @@ pub struct Hub {
     pub(crate) reads: FxHashMap<ReadKey, RequestId>,
     pub(crate) timers: Timers,
     pub(crate) sweep_timer: Option<u64>,
+    /// The node is being replaced; whoever comes is sent elsewhere.
+    pub(crate) draining: bool,
     actions: VecDeque<Action>,
     pub(crate) counters: Counters,
     pub(crate) rng: StdRng,
@@ -81,6 +83,7 @@ impl Hub {
             reads: FxHashMap::default(),
             timers: Timers::default(),
             sweep_timer: None,
+            draining: false,
             actions: VecDeque::new(),
             counters: Counters::default(),
         }

@@ -6,6 +6,7 @@ use peal_core::{ErrorCode, Now, Refusal};
 use peal_wire::ws::{self, Opcode};
 use peal_wire::{native, pusher};
 
+use crate::delivery::Pending;
 use crate::hub::Hub;
 use crate::session::native::Authority;
 use crate::session::{Farewell, Session};
@@ -13,12 +14,16 @@ use crate::timer::Owner;
 
 /// How often rings are thinned where nothing is published.
 const SWEEP_MS: u64 = 30_000;
+/// In a drain, how long a connection whose turn has come may wait for the answers to its publishes, and how often that is looked at.
+const ANSWERS_MS: u64 = 1_000;
+const ANSWERS_LOOK_MS: u64 = 10;
 
 impl Hub {
     /// Moves every connection to other nodes: native clients are told when to come back, Pusher clients are closed with "reconnect at
     /// once", each at its own moment within the given time.
     pub fn drain(&mut self, now: Now, retry_spread_ms: u64) {
         self.now = now;
+        self.draining = true;
         let slots: Vec<u32> = self.connections.iter().map(|(slot, _)| slot).collect();
         let count = slots.len().max(1) as u64;
         for (place, slot) in slots.into_iter().enumerate() {
@@ -76,7 +81,7 @@ impl Hub {
         if !connection.queue.is_empty() && now_ms >= connection.progress_ms + self.config.write_deadline_ms {
             return lost(ErrorCode::SlowConsumer);
         }
-        if now_ms >= connection.drain_ms {
+        if now_ms >= connection.drain_ms && (now_ms >= connection.drain_ms.saturating_add(ANSWERS_MS) || !self.is_publishing(slot)) {
             return lost(ErrorCode::ShuttingDown);
         }
         let (_, pong_timeout_ms) = self.silence_limits(connection.pusher);
@@ -84,6 +89,12 @@ impl Hub {
             return lost(ErrorCode::PongTimeout);
         }
         self.expired(slot).map(|code| (Refusal::of(code), Farewell::Clean))
+    }
+
+    /// Whether a publish of this connection is with the broker.
+    fn is_publishing(&self, slot: u32) -> bool {
+        let own = self.connections.handle(slot);
+        self.requests.values().any(|pending| matches!(pending, Pending::NativePublish { handle, .. } if Some(*handle) == own))
     }
 
     /// After how much silence a client is pinged, and after how much more it is given up.
@@ -172,7 +183,9 @@ impl Hub {
         };
         let write_ms = if connection.queue.is_empty() { u64::MAX } else { connection.progress_ms + self.config.write_deadline_ms };
         let on_wall = |at_ms: u64| mono_ms + at_ms.saturating_sub(wall_ms);
-        let mut at = session_ms.min(write_ms).min(connection.drain_ms);
+        // Past its turn it waits for answers.
+        let drain_ms = if mono_ms < connection.drain_ms { connection.drain_ms } else { mono_ms + ANSWERS_LOOK_MS };
+        let mut at = session_ms.min(write_ms).min(drain_ms);
         if let Some((expires_ms, _)) = self.expiry(slot) {
             at = at.min(on_wall(expires_ms));
         }

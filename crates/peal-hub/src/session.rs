@@ -60,7 +60,9 @@ impl Hub {
             }
         };
         let handle = self.connections.insert(id, is_pusher, session, now.mono_ms);
-        match open.refusal {
+        // Upgraded just before the drain began, it would otherwise miss its turn.
+        let refusal = open.refusal.or_else(|| self.draining.then(|| Refusal::of(ErrorCode::ShuttingDown)));
+        match refusal {
             Some(refusal) => self.close(slot, &refusal, Farewell::Clean),
             None if is_pusher => self.pusher_open(slot, false),
             None => {}

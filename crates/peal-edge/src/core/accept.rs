@@ -1,6 +1,7 @@
 //! Accepting sockets and keeping the cores evenly loaded.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,11 +16,17 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// What a client is told that finds the node full.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
-/// Accepts on one listener until the core drains.
+/// Accepts on one listener, also during a drain: balancers must be able to ask for the readiness, and whoever was sent here before they
+/// noticed is answered. Ends when the drain is over.
 pub(crate) async fn run(core: Rc<Core>, listener: TcpListener) {
+    let mut closing = pin!(core.closing.notified());
     loop {
-        match listener.accept().await {
-            Ok(_) if core.draining.get() => return,
+        // Both branches are cancellation-safe.
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut closing => return,
+        };
+        match accepted {
             Ok((stream, peer)) => place(&core, stream, peer),
             Err(error) => {
                 tracing::warn!(%error, "accept failed");

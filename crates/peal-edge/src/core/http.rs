@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
@@ -38,28 +39,50 @@ pub(crate) async fn serve(core: Rc<Core>, stream: TcpStream, peer: SocketAddr) -
     let service = service_fn(|request: Request<Incoming>| {
         let (core, upgrade) = (&core, &upgrade);
         asked.set(true);
-        async move {
+        Box::pin(async move {
             let response = match websocket_protocol(&request) {
                 Some(protocol) => accept_upgrade(core, &request, protocol, upgrade),
-                None => rest::handle(&core.node, request, peer).await,
+                None => {
+                    let mut response = rest::handle(&core.node, request, peer).await;
+                    if core.node.is_draining() {
+                        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                    }
+                    response
+                }
             };
             Ok::<_, Infallible>(response)
-        }
+        })
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service)
-        .without_shutdown();
-    let mut connection = pin!(connection);
-    let parts = tokio::select! {
-        parts = &mut connection => parts,
-        // Whoever has sent no request by now is no client; whoever has may keep the connection.
-        () = tokio::time::sleep(core.node.config.head_timeout) => if asked.get() { connection.await } else { return None },
-    };
-    let parts = parts.ok()?;
-    let http1::Parts { io, read_buf, .. } = parts;
+        .serve_connection(TokioIo::new(stream), service);
+    let mut closing = pin!(core.closing.notified());
+    let mut head_late = pin!(tokio::time::sleep(core.node.config.head_timeout));
+    let (mut is_closing, mut is_head_late) = (false, false);
+    loop {
+        // The connection keeps its own state, so polling it anew loses nothing.
+        tokio::select! {
+            served = poll_fn(|cx| connection.poll_without_shutdown(cx)) => match served {
+                Ok(()) => break,
+                Err(_) => return None,
+            },
+            // Whoever has sent no request by now is no client; whoever has may keep the connection.
+            () = &mut head_late, if !is_head_late => {
+                if !asked.get() {
+                    return None;
+                }
+                is_head_late = true;
+            }
+            // The request in progress is answered, the next one goes elsewhere.
+            () = &mut closing, if !is_closing => {
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
+                is_closing = true;
+            }
+        }
+    }
+    let http1::Parts { io, read_buf, .. } = connection.into_parts();
     let open = upgrade.take()?;
     Some(Upgraded { stream: io.into_inner(), leftover: Bytes::copy_from_slice(&read_buf), open })
 }

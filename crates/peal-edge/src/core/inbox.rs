@@ -19,8 +19,10 @@ pub(crate) enum ToCore {
     /// A socket that another core accepted but has no room for.
     Socket(std::net::TcpStream, SocketAddr),
     Ask(Question),
-    /// Say goodbye to every connection, spread over this many milliseconds, and take no new ones.
+    /// Say goodbye to every WebSocket, spread over this many milliseconds, and take no new ones.
     Drain(u64),
+    /// Accept nothing more, and end every HTTP connection after the request in progress.
+    Close,
     /// End the thread.
     Stop,
 }

@@ -3,6 +3,7 @@
 //! belongs in `sdk-js/compat`, what needs no socket in `peal-hub`.
 
 mod changes;
+mod drain;
 mod fleet;
 mod hostile_http;
 mod hostile_native;

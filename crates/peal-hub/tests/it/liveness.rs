@@ -100,6 +100,48 @@ fn a_drain_tells_native_clients_when_to_come_back_and_closes_everyone_in_turn() 
 }
 
 #[test]
+fn a_publish_in_flight_is_answered_before_its_connection_is_drained() {
+    let mut rig = Rig::new();
+    let (ada, eve) = (rig.native("ada"), rig.native("eve"));
+    rig.hold = true;
+    let request = rig.request(ada, json!({"publish": {"channel": "room", "data": 1}}));
+    rig.hub.drain(rig.now, 0);
+    rig.after(500);
+    assert_eq!(rig.closed_with(eve), Some(4200), "nobody else waits for it");
+    rig.release();
+    assert!(rig.reply(ada, request)["ok"]["id"].is_string());
+    rig.after(10);
+    assert_eq!(rig.closed_with(ada), Some(4200));
+    rig.assert_empty();
+}
+
+#[test]
+fn an_answer_that_does_not_come_holds_up_no_drain() {
+    let mut rig = Rig::new();
+    let ada = rig.native("ada");
+    rig.hold = true;
+    rig.request(ada, json!({"publish": {"channel": "room", "data": 1}}));
+    rig.hub.drain(rig.now, 0);
+    rig.after(999);
+    assert_eq!(rig.next(ada), json!({"goaway": {"retry_in": 0}}));
+    rig.nothing(ada);
+    rig.after(1);
+    assert_eq!(rig.closed_with(ada), Some(4200));
+    rig.release();
+    rig.assert_empty();
+}
+
+#[test]
+fn whoever_comes_while_the_node_is_drained_is_sent_elsewhere() {
+    let mut rig = Rig::new();
+    rig.hub.drain(rig.now, 10_000);
+    let (ada, bob) = (rig.open(native_open()), rig.open(pusher_open("k1")));
+    assert_eq!(rig.closed_with(ada), Some(4200));
+    assert_eq!(rig.closed_with(bob), Some(4200));
+    rig.assert_empty();
+}
+
+#[test]
 fn an_idle_connection_has_one_timer() {
     let mut rig = Rig::new();
     let empty = rig.hub.counts().timers;
