@@ -26,12 +26,15 @@ pub enum Access {
 
 /// A valid channel name: 1 to 164 characters of `A-Z a-z 0-9 _ - = @ , . ; :`.
 ///
-/// The one exception is Pusher's `#server-to-user-<id>`, which only [`ChannelName::server_to_user`] makes.
+/// The exceptions begin with `#`: Pusher's `#server-to-user-<id>`, which only [`ChannelName::server_to_user`] makes, and the channels
+/// that Peal keeps for itself, which no client can name: [`ChannelName::online`] and [`ChannelName::cores`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChannelName(Arc<str>);
 
 const LENGTH_MAX: usize = 164;
 const SERVER_TO_USER: &str = "#server-to-user-";
+const ONLINE: &str = "#online-";
+const CORES: &str = "#cores";
 
 /// Longest first, so that the first that matches is the whole prefix.
 const PREFIXES: [(&str, ChannelKind); 7] = {
@@ -87,6 +90,27 @@ impl ChannelName {
         }
     }
 
+    /// Where the connections of a signed-in user are members. `user` follows the rules of channel names.
+    pub fn online(user: &str) -> Result<Self, Refusal> {
+        Self::parse(user)?;
+        Ok(Self(format!("{ONLINE}{user}").into()))
+    }
+
+    /// Where cores that count subscriptions are members.
+    #[must_use]
+    pub fn cores() -> Self {
+        Self(CORES.into())
+    }
+
+    /// Any name that [`Self::as_str`] can give.
+    pub fn parse_any(name: &str) -> Result<Self, Refusal> {
+        match name.strip_prefix(ONLINE) {
+            Some(user) => Self::online(user),
+            None if name == CORES => Ok(Self::cores()),
+            None => Self::parse_with_server_to_user(name),
+        }
+    }
+
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -96,6 +120,12 @@ impl ChannelName {
     #[must_use]
     pub fn shared(&self) -> Arc<str> {
         Arc::clone(&self.0)
+    }
+
+    /// The user id, if this is a user's [`Self::online`].
+    #[must_use]
+    pub fn online_user(&self) -> Option<&str> {
+        self.0.strip_prefix(ONLINE)
     }
 
     /// The user id, if this is a `#server-to-user-` channel.
@@ -186,5 +216,20 @@ mod tests {
             assert_eq!(refusal.code, ErrorCode::ChannelNameInvalid);
         }
         assert_eq!(ChannelName::parse_with_server_to_user("#server-to-user-7").map(|c| c.user().map(str::to_owned)), Ok(Some("7".into())));
+    }
+
+    #[test]
+    fn no_client_can_name_what_peal_keeps_for_itself_and_every_name_reads_back() {
+        let online = ChannelName::online("ada").unwrap();
+        assert_eq!((online.online_user(), online.user()), (Some("ada"), None));
+        assert!(ChannelName::online("a b").is_err());
+        for own in [online, ChannelName::cores()] {
+            assert!(ChannelName::parse_with_server_to_user(own.as_str()).is_err());
+            assert_eq!(ChannelName::parse_any(own.as_str()), Ok(own));
+        }
+        for name in [name("chat"), ChannelName::server_to_user("7").unwrap()] {
+            assert_eq!(ChannelName::parse_any(name.as_str()), Ok(name));
+        }
+        assert!(ChannelName::parse_any("#other").is_err());
     }
 }

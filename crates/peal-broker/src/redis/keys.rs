@@ -76,7 +76,7 @@ impl Keys {
         let mut parts = stream.split('\0').skip(1);
         let app = parts.next()?.parse().ok()?;
         match (parts.next()?, parts.next()) {
-            ("p", Some(channel)) => Some(Topic::presence(app, peal_core::ChannelName::parse(channel).ok()?)),
+            ("p", Some(channel)) => Some(Topic::presence(app, peal_core::ChannelName::parse_any(channel).ok()?)),
             _ => None,
         }
     }
@@ -122,6 +122,8 @@ mod tests {
         let (messages, presence) = (Topic::messages(app, channel.clone()), Topic::presence(app, channel));
         assert_ne!(keys.stream(&messages), keys.stream(&presence));
         assert_eq!(keys.topic_of(&keys.stream(&presence)), Some(presence));
+        let online = Topic::presence(app, ChannelName::online("ada").unwrap());
+        assert_eq!(keys.topic_of(&keys.stream(&online)), Some(online), "who is online is put away with a dead node");
         assert_eq!(keys.topic_of("nonsense"), None);
     }
 
