@@ -5,10 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use axum::extract::ConnectInfo;
 use http::header::USER_AGENT;
 use http::request::Parts;
+use peal_core::TrustedProxies;
 use peal_store::SessionOrigin;
 use uuid::Uuid;
-
-use crate::proxies::TrustedProxies;
 
 /// Made here and never taken from the request, because the audit log and the customer's support rely on it.
 #[derive(Debug, Clone)]
@@ -35,7 +34,8 @@ impl Client {
     pub(crate) fn of(parts: &Parts, proxies: &TrustedProxies) -> Self {
         // A router that is served without addresses (a test) counts everybody as one client.
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip());
-        let ip = proxies.client(peer, &parts.headers);
+        let forwarded = parts.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+        let ip = proxies.client(peer, forwarded);
         let user_agent =
             parts.headers.get(USER_AGENT).map_or_else(String::new, |value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let request_id = parts.extensions.get::<RequestId>().map_or_else(String::new, |id| id.0.clone());

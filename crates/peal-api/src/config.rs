@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use argon2::Params;
-
-use crate::proxies::TrustedProxies;
+use peal_core::TrustedProxies;
 
 #[derive(Debug, Clone)]
 pub struct ApiConfig {

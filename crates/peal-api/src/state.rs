@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use peal_core::TrustedProxies;
 use peal_store::Store;
 
 use crate::config::ApiConfig;
@@ -10,7 +11,6 @@ use crate::dashboard::Dashboard;
 use crate::limits::Limits;
 use crate::origin::Origin;
 use crate::password::Passwords;
-use crate::proxies::TrustedProxies;
 
 #[derive(Clone)]
 pub(crate) struct ApiState(Arc<Shared>);

@@ -10,8 +10,7 @@ use std::str::FromStr;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
-use peal_api::TrustedProxies;
-use peal_core::{AppId, KeyId};
+use peal_core::{AppId, KeyId, TrustedProxies};
 use secrecy::SecretString;
 
 use crate::logging::LogFormat;
