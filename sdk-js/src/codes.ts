@@ -72,6 +72,7 @@ export const codes = {
   watchlist_truncated: 42906,
   slow_consumer: 42907,
   too_many_errors: 42908,
+  address_limit: 42909,
   internal: 50000,
   unavailable: 50300,
   directory_stale: 50301,

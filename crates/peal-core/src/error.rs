@@ -132,6 +132,7 @@ error_table! {
     PreauthBudget = 42905 "preauth_budget" 429, 4006, Some(4009), Never, "Too many bytes before authentication. Send connect first.";
     WatchlistTruncated = 42906 "watchlist_truncated" 429, 4000, Some(4302), Never, "The watchlist has more than 100 users; the first 100 are watched.";
     TooManyErrors = 42908 "too_many_errors" 429, 4108, Some(4100), Backoff, "The connection sent too many frames that had to be refused. Correct the client, then reconnect.";
+    AddressLimit = 42909 "address_limit" 429, 4110, Some(4100), Backoff, "Too many connections or failed authentications from this network address. Try again after retry_after.";
     SlowConsumer = 42907 "slow_consumer" 429, 4203, Some(4200), Now, "The connection took no data for too long and lost its place. Reconnect and resume.";
 
     // We cannot now.
@@ -152,6 +153,13 @@ error_table! {
 }
 
 impl ErrorCode {
+    /// The credentials were wrong, and guessing on would look the same.
+    #[must_use]
+    pub const fn is_failed_authentication(self) -> bool {
+        let info = self.info();
+        info.http_status == 401 && !matches!(info.retry, Retry::FreshToken)
+    }
+
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|code| code.info().name == name)
@@ -248,6 +256,16 @@ mod tests {
             };
             assert!(row.retry == band || row.http_status == 503, "{}: close code and advice disagree", row.name);
             assert!(row.text.ends_with('.') || row.text.ends_with(':'), "{}: the text is a sentence", row.name);
+        }
+    }
+
+    #[test]
+    fn wrong_credentials_are_a_failure_and_outdated_ones_are_not() {
+        for wrong in [ErrorCode::UnknownKey, ErrorCode::TokenInvalid, ErrorCode::SignatureInvalid, ErrorCode::AuthTimeout] {
+            assert!(wrong.is_failed_authentication(), "{wrong:?}");
+        }
+        for other in [ErrorCode::TokenExpired, ErrorCode::TokenRevoked, ErrorCode::NotAuthorised, ErrorCode::RateLimited] {
+            assert!(!other.is_failed_authentication(), "{other:?}");
         }
     }
 

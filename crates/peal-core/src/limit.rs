@@ -4,12 +4,14 @@
 //! what happens when it is reached and how it is read and set, so that plan files, the page of the documentation, the API and an app's
 //! own tightening need no list of their own.
 
+mod address;
 mod table;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use address::{ADDRESS_LIMITS, AddressLimitInfo, AddressLimits, BURST_S, HARD_FACTOR, NETWORK_FACTOR};
 pub use table::{LIMITS, LimitInfo, Unit};
 
 /// `None` means no limit.

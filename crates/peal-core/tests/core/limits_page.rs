@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use peal_core::Plans;
-use peal_core::limit::{LIMITS, LimitInfo, Unit};
+use peal_core::limit::{ADDRESS_LIMITS, BURST_S, LIMITS, LimitInfo, NETWORK_FACTOR, Unit};
 
 use crate::golden;
 
@@ -58,6 +58,34 @@ fn page() -> String {
         if let Some(error) = info.error.map(|code| code.info()) {
             writeln!(page, "\nThe refusal is [`{0}`](errors.md#{0}), HTTP {1}.", error.name, error.http_status).expect(write);
         }
+    }
+    page + &addresses()
+}
+
+fn addresses() -> String {
+    let mut page = format!(
+        "\n## Before authentication
+
+Nobody knows whose a connection is until it has authenticated, so until then the address it comes from is what has limits. Behind
+proxies it is the address that they report, if `trusted_proxies` names them. Of IPv6 the /64 counts as one address; and a /48 may do
+{NETWORK_FACTOR} times as much as one address. The refusal is [`address_limit`](errors.md#address_limit), HTTP 429, with `limit`, `current` and
+`retry_after`; a WebSocket is told after its upgrade and closed with 4110, on the Pusher protocol with 4100.
+
+These limits are settings of the node ([configuration](configuration.md)): 0 is no limit, `peal dev` has none, and they do not hold for
+addresses in `address_exempt`.
+
+| Limit | Setting | By default | At once |
+|---|---|---|---|
+"
+    );
+    let write = "writing to a string cannot fail";
+    for info in ADDRESS_LIMITS {
+        let value = info.value.map_or(0, u32::from);
+        let at_once = if info.is_rate { value * BURST_S } else { value };
+        writeln!(page, "| {} | `{}` | {} | {} |", info.title, info.setting, number(value.into()), number(at_once.into())).expect(write);
+    }
+    for info in ADDRESS_LIMITS {
+        writeln!(page, "\n### {}\n\n{}. {}", info.setting, info.title, info.when_reached).expect(write);
     }
     page
 }
