@@ -1,9 +1,13 @@
 //! The race that once lost counts: a batch finds its hour marked already, a roll-up takes that mark and sums before the batch commits, and
 //! nobody sums again. (With `on conflict do nothing` in `mark_dirty` this test fails.)
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use peal_core::usage::Metric;
 use peal_store::FlushAnswer;
 use sqlx::Connection;
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::common::{Bench, Truth, add, batch, far_future, minute_now, rows};
@@ -64,4 +68,35 @@ async fn a_day_of_hours_that_different_workers_sum_is_whole() {
     }
     bench.rollup_all().await;
     bench.assert_exact(&truth).await;
+}
+
+/// What is locked is skipped, and can be waited for all the same: when a batch commits at just this moment and the next one takes the mark,
+/// Postgres follows the mark to its new version and waits there. So roll-ups lock marks in the order in which batches do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn roll_ups_lock_marks_in_the_order_of_batches() {
+    // As `mark_dirty` does it, but without pause: what goes wrong takes microseconds.
+    const MARKS: &str = "do $$ begin for turn in 1..5000 loop \
+         insert into usage_dirty select app, to_timestamp(hour * 3600) from generate_series(1, 4) app, generate_series(1, 10) hour \
+           where random() < 0.3 order by 1, 2 on conflict (app_id, hour) do update set hour = excluded.hour; \
+         commit; end loop; end $$";
+    let bench = Bench::new().await;
+    let mut batches = JoinSet::new();
+    for _ in 0..4 {
+        let mut connection = bench.connection().await;
+        batches.spawn(async move { sqlx::raw_sql(MARKS).execute(&mut connection).await.map(drop) });
+    }
+    let marked = Arc::new(AtomicBool::new(false));
+    let worker = tokio::spawn({
+        let (store, marked) = (bench.store.clone(), Arc::clone(&marked));
+        async move {
+            while !marked.load(Ordering::Relaxed) {
+                store.usage_rollup(Some(far_future())).await.expect("no deadlock");
+            }
+        }
+    });
+    while let Some(done) = batches.join_next().await {
+        done.expect("it runs").expect("no deadlock");
+    }
+    marked.store(true, Ordering::Relaxed);
+    worker.await.expect("the worker");
 }

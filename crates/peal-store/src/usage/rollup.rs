@@ -41,13 +41,16 @@ impl Store {
         .fetch_all(&mut *txn)
         .await?;
         // Locked in one statement and deleted in the next, which sees the rows as they were locked. In one statement the deletion sees them as
-        // they were before, and waits for whoever changed them meanwhile: a deadlock with a batch that marks several hours.
-        let marks: Vec<(i64, OffsetDateTime)> =
-            sqlx::query_as("select app_id, hour from usage_dirty where app_id = any($1) and hour < $2 for update skip locked")
-                .bind(&apps)
-                .bind(before)
-                .fetch_all(&mut *txn)
-                .await?;
+        // they were before, and waits for whoever changed them meanwhile. In the order in which batches mark, because skipping is not always
+        // not waiting: when the batch that holds a mark commits at just this moment and another one takes it, Postgres follows the mark to its
+        // new version and waits for that.
+        let marks: Vec<(i64, OffsetDateTime)> = sqlx::query_as(
+            "select app_id, hour from usage_dirty where app_id = any($1) and hour < $2 order by app_id, hour for update skip locked",
+        )
+        .bind(&apps)
+        .bind(before)
+        .fetch_all(&mut *txn)
+        .await?;
         if marks.is_empty() {
             return Ok(RolledUp::default());
         }
