@@ -111,6 +111,12 @@ pub const RULES: &[Rule] = &[
         counted_by: HUB,
     },
     Rule {
+        event: "A publish over HTTP is refused by a rate",
+        counts_as: "1 refusal per request, however many messages it holds, for information",
+        metrics: &[Metric::RejectedRate],
+        counted_by: REST,
+    },
+    Rule {
         event: "Ping, pong, connect, subscribe, unsubscribe, sign-in, tokens, lists of members, subscription counts, questions about channels, \
                 watchlists, discontinuities, any refusal",
         counts_as: "nothing",

@@ -12,7 +12,7 @@ use super::auth::{self, Caller};
 use super::queries::attributes;
 use super::{Answer, Call, json};
 use crate::node::SharedNode;
-use crate::usage::Payer;
+use crate::usage::{Payer, local};
 
 pub(crate) async fn events(node: &SharedNode, app: &str, call: &Call) -> Answer {
     let caller = auth::pusher(node, Some(app), call).await?;
@@ -65,9 +65,10 @@ fn require_publish(caller: &Caller, channel: &ChannelName, message: &Message) ->
 
 /// Takes messages from what the app may send in a second, all or none.
 pub(crate) fn admit(node: &SharedNode, caller: &Caller, count: usize) -> Result<(), Refusal> {
-    let directory = node.directory.current();
+    let (directory, now) = (node.directory.current(), node.now());
     let limit = caller.app.limits.messages_per_second;
-    directory.gate(caller.app.id).map_or(Ok(()), |gate| gate.admit(node.now().mono_ms, limit, count as u32))
+    let admitted = directory.gate(caller.app.id).map_or(Ok(()), |gate| gate.admit(now.mono_ms, limit, count as u32));
+    admitted.inspect_err(|_| local::count_rejected(now, caller))
 }
 
 /// # Errors

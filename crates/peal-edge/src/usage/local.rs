@@ -38,6 +38,13 @@ pub(crate) fn count_history(now: Now, caller: &Caller, messages: usize) {
     }
 }
 
+/// A publish was refused by the app's rate.
+pub(crate) fn count_rejected(now: Now, caller: &Caller) {
+    if !is_free(caller) {
+        COUNTERS.with_borrow_mut(|counters| counters.add_to(now, caller.app.id, Metric::RejectedRate, 1));
+    }
+}
+
 /// Takes what this thread has counted.
 pub(crate) fn collect(now: Now) -> Collected {
     COUNTERS.with_borrow_mut(|counters| counters.collect(now))

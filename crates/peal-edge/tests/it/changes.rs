@@ -11,15 +11,15 @@ use crate::support::{APP, CANARY, Socket, TestNode};
 /// From the commit of a change to its effect (DESIGN section 6).
 const WITHIN: Duration = Duration::from_secs(2);
 
-struct Owner {
-    org: OrgId,
+pub(crate) struct Owner {
+    pub(crate) org: OrgId,
     user: UserId,
-    app: AppId,
+    pub(crate) app: AppId,
     key: KeyId,
-    actor: Actor,
+    pub(crate) actor: Actor,
 }
 
-async fn owner(node: &TestNode) -> Owner {
+pub(crate) async fn owner(node: &TestNode) -> Owner {
     let app = APP.id.parse().expect("digits");
     node.store.dev_account("ada@example.com", "no hash", app).await.expect("an account");
     let account = node.store.credentials_find("ada@example.com").await.expect("answers").expect("is there");

@@ -7,13 +7,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use peal_core::token::{Claims, mint};
 use peal_core::usage::Metric;
-use peal_core::{AppId, Capabilities, OrgId};
+use peal_core::{AppId, Capabilities, OrgId, Plan};
 use peal_edge::EdgeConfig;
-use peal_store::{Resolution, Store};
+use peal_store::{AppSettings, Resolution, Store};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::changes::owner;
 use crate::support::{APP, App, CANARY, Socket, TestNode, channel_auth, now_s};
 
 /// Collected often, so that the mix is spread over several batches.
@@ -55,6 +56,33 @@ async fn native_publish(node: &TestNode, channel: &str, body: Value) {
     let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
     let answer = node.http("POST", &format!("/v1/channels/{channel}/messages"), &headers, body.to_string().as_bytes()).await;
     assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+/// More than the app may send in a second, so the refusal depends on no clock.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publish_over_http_that_a_rate_refuses_is_one_refusal() {
+    let node = TestNode::start_with(config()).await;
+    let owner = owner(&node).await;
+    let slow = |settings: &mut AppSettings, plan: &Plan| {
+        settings.limits.change(&plan.limits, "messages_per_second", Some(1)).expect("less than the plan's");
+        Ok(())
+    };
+    node.store.app_update(owner.org, owner.app, &owner.actor, slow).await.expect("changes");
+    node.edge.refresh_directory().await;
+    let two = json!({"name": "said", "channels": ["a", "b"], "data": "x"}).to_string();
+    node.pusher_request(&APP, "POST", "/events", &[], &two).await.refused(429, "rate_limited");
+    let event = json!({"name": "said", "channel": "a", "data": "x"});
+    let batch = json!({"batch": [event, event, event]}).to_string();
+    node.pusher_request(&APP, "POST", "/batch_events", &[], &batch).await.refused(429, "rate_limited");
+    let authorization = format!("Bearer {}", APP.full_token("ada"));
+    let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+    let body = json!([{"event": "e", "data": 1}, {"event": "e", "data": 2}]).to_string();
+    node.http("POST", "/v1/channels/a/messages", &headers, body.as_bytes()).await.refused(429, "rate_limited");
+
+    let (store, _database) = node.stop_and_keep().await;
+    let used = used(&store, &APP).await;
+    assert_eq!(used[&Metric::RejectedRate], 3, "one for each request");
+    assert_eq!((used.get(&Metric::MessagesIn), used.get(&Metric::ApiRequests)), (None, None));
 }
 
 async fn console(node: &TestNode) -> Socket {
