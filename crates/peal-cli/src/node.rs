@@ -1,6 +1,6 @@
 //! The server commands beside `dev`, and the pieces that they share with it.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,13 +14,17 @@ use secrecy::ExposeSecret;
 use tokio::sync::watch;
 
 use crate::config::{NO_DATABASE, NO_KEYS};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::settings::{ApiArgs, ApiListenArgs, CommonArgs, DatabaseArgs, EdgeArgs, EdgeListenArgs, MeterArgs};
 use crate::shutdown::StopSignals;
 use crate::{file_limit, listen, logging};
 
 /// How long a node may take from its start until its own probe message came back.
 const READY_WITHIN: Duration = Duration::from_secs(20);
+/// Long enough that a fleet takes on a node's clients without noticing, short enough for a supervisor that kills after 30 seconds.
+const DRAIN: Duration = Duration::from_secs(20);
+/// A third of what a core could do, so that the rest of it serves those who are connected.
+const HANDSHAKES_PER_CORE: u32 = 1_000;
 /// How long a Redis may take until it can be used.
 const REDIS_WITHIN: Duration = Duration::from_secs(5);
 
@@ -43,8 +47,9 @@ pub(crate) fn edge(args: EdgeArgs) -> Result<(), Failure> {
             tracing::warn!("no Redis: this node serves alone, and its history ends with it");
         }
         let bus = Bus::open(args.edge.redis_url.as_deref(), 0).await?;
-        let config = edge_config(&args.edge, connections, Duration::from_millis(500));
-        let config = EdgeConfig { usage_spool: Some(args.usage_spool.clone()), ..config };
+        let config = edge_config(&args.edge, connections, DRAIN);
+        let handshakes_per_core = NonZeroU32::new(args.edge.handshakes_per_core.unwrap_or(HANDSHAKES_PER_CORE));
+        let config = EdgeConfig { usage_spool: Some(args.usage_spool.clone()), handshakes_per_core, ..config };
         let edge = start_edge(config, store.clone(), bus).await?;
         let stop = watch::Sender::new(false);
         let admin = tokio::spawn(serve_admin(admin, peal_edge::admin_router(&edge), stop.subscribe()));
@@ -52,11 +57,13 @@ pub(crate) fn edge(args: EdgeArgs) -> Result<(), Failure> {
             tracing::info!(%addr, "the edge listens");
         }
         let signal = signals.next().await;
-        tracing::info!(signal, "stopping");
-        signals.unless_again(edge.shutdown()).await;
-        stop.send_replace(true);
-        signals.unless_again(async { joined(admin, "operator port").await }).await;
-        Ok(())
+        tracing::info!(signal, "stopping; once more to not wait for connections");
+        let stopped = signals.unless_again(async {
+            edge.shutdown().await;
+            stop.send_replace(true);
+            joined(admin, "operator port").await;
+        });
+        if stopped.await { Ok(()) } else { Err(Failure::new(Kind::Interrupted, "interrupted")) }
     })
 }
 
@@ -169,6 +176,7 @@ pub(crate) fn edge_config(args: &EdgeListenArgs, connections: usize, drain: Dura
         addrs: args.edge_addr.clone(),
         cores: args.cores.unwrap_or(defaults.cores).min(NonZeroUsize::new(64).unwrap_or(NonZeroUsize::MIN)),
         connections_max: args.connections_max.map_or(connections, NonZeroUsize::get),
+        handshakes_per_core: args.handshakes_per_core.and_then(NonZeroU32::new),
         drain: args.drain_ms.map_or(drain, Duration::from_millis),
         ..defaults
     }

@@ -105,10 +105,14 @@ pub(crate) struct EdgeListenArgs {
     /// Sockets that this node holds at most; by default what the file limit allows
     #[arg(long, env = "PEAL_CONNECTIONS_MAX", value_name = "N")]
     pub(crate) connections_max: Option<NonZeroUsize>,
+    /// WebSockets that each core upgrades in a second; more wait, up to a second, and those beyond are told to come back. 0 is no limit; 1000
+    /// by default, none for `peal dev`
+    #[arg(long, env = "PEAL_HANDSHAKES_PER_CORE", value_name = "N")]
+    pub(crate) handshakes_per_core: Option<u32>,
     /// The Redis that nodes share, `redis://host:port` or `redis+sentinel://host:port,host:port/name`; without one a node serves alone
     #[arg(long, env = "PEAL_REDIS_URL", value_name = "URL", hide_env_values = true)]
     pub(crate) redis_url: Option<String>,
-    /// Milliseconds over which connections are told to come back when the node stops; 500 by default, 0 for `peal dev`
+    /// Milliseconds over which connections are sent elsewhere when the node stops, each at a moment of its own; 20000 by default, 0 for `peal dev`
     #[arg(long, env = "PEAL_DRAIN_MS", value_name = "MS")]
     pub(crate) drain_ms: Option<u64>,
 }

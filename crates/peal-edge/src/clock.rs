@@ -21,6 +21,12 @@ impl Clock {
         Now { mono_ms: self.start.elapsed().as_millis() as u64, wall_ms: wall_ms() }
     }
 
+    /// Since the start.
+    #[must_use]
+    pub(crate) fn elapsed(&self) -> std::time::Duration {
+        self.start.elapsed()
+    }
+
     /// The instant at which `mono_ms` is reached.
     #[must_use]
     pub(crate) fn instant(&self, mono_ms: u64) -> tokio::time::Instant {

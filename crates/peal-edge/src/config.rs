@@ -1,7 +1,7 @@
 //! What an edge node can be told.
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ pub struct EdgeConfig {
     pub node: u16,
     /// Sockets over all cores; admission answers with a close code from 90 % on, and drops beyond.
     pub connections_max: usize,
+    /// WebSockets that each core upgrades in a second; more wait, up to a second, and those beyond are told to come back.
+    pub handshakes_per_core: Option<NonZeroU32>,
     /// This edge's public URL, for the `help_url` of problems: it serves the pages itself. Empty: where it listens.
     pub help_base: String,
     /// Bytes of one request body.
@@ -37,6 +39,7 @@ impl Default for EdgeConfig {
             cores: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             node: 1,
             connections_max: 100_000,
+            handshakes_per_core: None,
             help_base: String::new(),
             body_bytes_max: 2 * 1024 * 1024,
             head_timeout: Duration::from_secs(10),

@@ -7,6 +7,7 @@
 pub(crate) mod accept;
 pub(crate) mod flush;
 pub(crate) mod guard;
+pub(crate) mod handshakes;
 pub(crate) mod http;
 pub(crate) mod inbox;
 pub(crate) mod socket;
@@ -23,6 +24,7 @@ use peal_hub::{Action, Handle, Hub};
 use tokio::sync::Notify;
 
 use crate::node::Node;
+use handshakes::Handshakes;
 use socket::Sockets;
 
 /// One read fills at most this much; shared by all connections of the core, since only one reads at a time.
@@ -35,6 +37,7 @@ pub(crate) struct Core {
     pub(crate) node: Arc<Node>,
     pub(crate) hub: RefCell<Hub>,
     pub(crate) sockets: RefCell<Sockets>,
+    pub(crate) handshakes: Handshakes,
     pub(crate) read_buffer: RefCell<Vec<u8>>,
     /// Actions on their way to the mux, bounded by [`OUTBOX_MAX`] in [`Core::settle`]'s callers.
     outbox: RefCell<Vec<Action>>,
@@ -51,6 +54,7 @@ impl Core {
     pub(crate) fn new(index: usize, node: Arc<Node>, hub: Hub) -> Rc<Self> {
         Rc::new(Self {
             index,
+            handshakes: Handshakes::new(node.config.handshakes_per_core),
             node,
             hub: RefCell::new(hub),
             sockets: RefCell::new(Sockets::default()),

@@ -6,6 +6,8 @@ use prometheus::{Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, I
 pub(crate) struct Stats {
     registry: Registry,
     pub(crate) connections_dropped: IntCounter,
+    pub(crate) handshakes_delayed: IntCounter,
+    pub(crate) handshakes_refused: IntCounter,
     pub(crate) requests: IntCounterVec,
     pub(crate) request_seconds: Histogram,
     pub(crate) refusals: IntCounterVec,
@@ -26,6 +28,11 @@ impl Stats {
             connections_dropped: IntCounter::new(
                 "connections_dropped_total",
                 "Sockets dropped because the node has reached its hard limit",
+            )?,
+            handshakes_delayed: IntCounter::new("handshakes_delayed_total", "WebSocket upgrades that had to wait for their turn")?,
+            handshakes_refused: IntCounter::new(
+                "handshakes_refused_total",
+                "WebSockets told to come back because too many were waiting for their turn",
             )?,
             requests: IntCounterVec::new(Opts::new("http_requests_total", "REST requests by status class"), &["status"])?,
             request_seconds: Histogram::with_opts(
@@ -50,6 +57,8 @@ impl Stats {
 
     fn register(&self) -> Result<(), prometheus::Error> {
         self.registry.register(Box::new(self.connections_dropped.clone()))?;
+        self.registry.register(Box::new(self.handshakes_delayed.clone()))?;
+        self.registry.register(Box::new(self.handshakes_refused.clone()))?;
         self.registry.register(Box::new(self.requests.clone()))?;
         self.registry.register(Box::new(self.request_seconds.clone()))?;
         self.registry.register(Box::new(self.refusals.clone()))?;

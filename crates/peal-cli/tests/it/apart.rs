@@ -50,8 +50,12 @@ impl Node {
         address.unwrap()
     }
 
-    fn stop(mut self) {
+    fn signal(&self) {
         send(i32::try_from(self.child.id()).unwrap(), Signal::TERM);
+    }
+
+    fn stop(mut self) {
+        self.signal();
         assert!(self.child.wait().unwrap().success(), "{}", fs::read_to_string(&self.log).unwrap());
     }
 }
@@ -85,6 +89,25 @@ async fn a_key_made_at_the_api_publishes_at_the_edge() {
     });
     edge.stop();
     api.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_an_edge_that_drains() {
+    let database = TestDb::create().await;
+    let folder = tempfile::tempdir().unwrap();
+    let migrated = said(command(&["migrate"]).env("PEAL_DATABASE_URL", database.url()).env("PEAL_KEYRING", KEYRING));
+    assert_eq!(migrated.code, Some(0), "{migrated:?}");
+    let edge = ["edge", "--edge-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--drain-ms", "600000"];
+    let mut edge = Node::start(folder.path(), &edge, database.url());
+    let address = edge.address();
+    // One for each core goes at once, the others minutes later.
+    let _clients: Vec<_> = (0..64).map(|_| http::websocket(&address)).collect();
+    edge.signal();
+    until("the edge is not ready", || http::get(&address, "/readyz").status == 503);
+    assert!(edge.child.try_wait().unwrap().is_none(), "it goes on for those");
+    edge.signal();
+    let status = edge.child.wait().unwrap();
+    assert_eq!(status.code(), Some(130), "{}", fs::read_to_string(&edge.log).unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

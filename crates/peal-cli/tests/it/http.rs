@@ -36,3 +36,15 @@ fn request(address: &str, method: &str, path: &str, headers: &[(&str, &str)], bo
 pub(crate) fn get_with(address: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
     request(address, "GET", path, headers, "")
 }
+
+/// A WebSocket that has said nothing yet.
+pub(crate) fn websocket(address: &str) -> TcpStream {
+    let mut client = TcpStream::connect(address).unwrap();
+    let upgrade = "GET /v1/connect HTTP/1.1\r\nHost: peal\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    client.write_all(upgrade.as_bytes()).unwrap();
+    let mut first = [0; 12];
+    client.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 101");
+    client
+}

@@ -1,11 +1,10 @@
 //! Ctrl-C stops all that was started, and an ephemeral server leaves nothing.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 
 use rustix::process::Signal;
 
+use crate::http;
 use crate::peal::{Home, Peal, command, is_alive, until};
 
 #[test]
@@ -71,14 +70,7 @@ fn a_second_signal_does_not_wait_for_connections() {
     let home = Home::new();
     let mut peal = Peal::start(&home, &["--drain-ms", "600000"]);
     let postmaster = home.postmaster().unwrap();
-    let mut client = TcpStream::connect(peal.address("edge_url")).unwrap();
-    let upgrade = "GET /v1/connect HTTP/1.1\r\nHost: peal\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    client.write_all(upgrade.as_bytes()).unwrap();
-    let mut first = [0; 12];
-    client.read_exact(&mut first).unwrap();
-    assert_eq!(&first, b"HTTP/1.1 101");
-
+    let _client = http::websocket(peal.address("edge_url"));
     peal.signal(Signal::INT);
     until("the stop has begun", || peal.stderr().contains("stopping"));
     peal.signal(Signal::INT);

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -23,11 +24,15 @@ use peal_wire::ws;
 use tokio::net::TcpStream;
 
 use super::Core;
+use super::handshakes::Turn;
 use super::websocket::Upgraded;
 use crate::rest;
 
 /// hyper's smallest: a request head must fit.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// When a client comes back for which no turn was left. Clients add a part of their own.
+const COME_BACK_MS: u64 = 2_000;
 
 /// How long a kept connection may wait for its next request: longer than what libraries and proxies keep theirs.
 const IDLE: Duration = Duration::from_secs(75);
@@ -41,7 +46,7 @@ pub(crate) async fn serve(core: Rc<Core>, stream: TcpStream, peer: SocketAddr) -
         asked.set(true);
         Box::pin(async move {
             let response = match websocket_protocol(&request) {
-                Some(protocol) => accept_upgrade(core, &request, protocol, upgrade),
+                Some(protocol) => accept_upgrade(core, &request, protocol, upgrade).await,
                 None => {
                     let mut response = rest::handle(&core.node, request, peer).await;
                     if core.node.is_draining() {
@@ -101,13 +106,14 @@ fn websocket_protocol(request: &Request<Incoming>) -> Option<Protocol> {
     is_app.then(|| Protocol::Pusher { key: rest::decode(key).into_owned(), version: rest::query_parameter(request.uri(), "protocol") })
 }
 
-fn accept_upgrade(core: &Core, request: &Request<Incoming>, protocol: Protocol, upgrade: &RefCell<Option<Open>>) -> Response<Body> {
+async fn accept_upgrade(core: &Core, request: &Request<Incoming>, protocol: Protocol, upgrade: &RefCell<Option<Open>>) -> Response<Body> {
     let accept = match handshake(request) {
         Ok(key) => ws::accept_key(key),
         Err(refusal) => return rest::refused(&core.node, &refusal),
     };
     let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned);
-    *upgrade.borrow_mut() = Some(Open { protocol, origin, refusal: core.node.admit_connection() });
+    let refusal = admit(core).await;
+    *upgrade.borrow_mut() = Some(Open { protocol, origin, refusal });
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -115,6 +121,28 @@ fn accept_upgrade(core: &Core, request: &Request<Incoming>, protocol: Protocol, 
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, HeaderValue::from_str(&accept).expect("base64 is a valid header value"));
     response
+}
+
+/// Waits for the connection's turn. Why it is to be refused after its upgrade, if so.
+async fn admit(core: &Core) -> Option<Refusal> {
+    if let Some(refusal) = core.node.admit_connection() {
+        return Some(refusal);
+    }
+    match core.handshakes.take(core.node.clock.elapsed()) {
+        Turn::Now => None,
+        Turn::In(wait) => {
+            core.node.stats.handshakes_delayed.inc();
+            tokio::time::sleep(wait).await;
+            // Much may have happened meanwhile.
+            core.node.admit_connection()
+        }
+        Turn::TooLate => {
+            core.node.stats.handshakes_refused.inc();
+            let limit = core.node.config.handshakes_per_core.map_or(0, NonZeroU32::get);
+            let detail = format!("Too many clients connect at this moment; this core takes {limit} in a second.");
+            Some(Refusal::new(ErrorCode::Overloaded, detail).retry_after(COME_BACK_MS))
+        }
+    }
 }
 
 /// Checks an opening handshake (RFC 6455, 4.2.1) and answers its `Sec-WebSocket-Key`.

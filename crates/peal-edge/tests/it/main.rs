@@ -13,6 +13,7 @@ mod key_use;
 mod leaks;
 mod lifecycle;
 mod native;
+mod storm;
 mod support;
 mod usage;
 mod usage_away;
