@@ -73,6 +73,7 @@ export const codes = {
   slow_consumer: 42907,
   too_many_errors: 42908,
   address_limit: 42909,
+  quota_exceeded: 42911,
   internal: 50000,
   unavailable: 50300,
   directory_stale: 50301,

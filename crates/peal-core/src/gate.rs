@@ -1,9 +1,11 @@
-//! An app's limits that all cores of a node share: open connections and accepted messages per second. Plain atomics, no lock: the
-//! one place where cores touch the same memory on the way of a message.
+//! An app's limits that all cores of a node share: open connections, accepted messages per second, and whether the month's quota has
+//! stopped it. Plain atomics, no lock: the one place where cores touch the same memory on the way of a message.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::error::{ErrorCode, Refusal};
+use crate::now::Now;
+use crate::quota::{Quota, Standing, WhenUsedUp};
 
 /// Counts for one app on one node. It outlives changes of the app's settings, so limits are arguments.
 #[derive(Debug, Default)]
@@ -11,6 +13,16 @@ pub struct Gate {
     connections: AtomicU32,
     /// Mono microseconds at which the allowance of messages will be whole again (GCRA with a burst of one second's worth).
     whole_us: AtomicU64,
+    quota: QuotaGate,
+}
+
+/// What is known of the month's quota. The three are not read as one: a refusal may name the numbers of one report earlier.
+#[derive(Debug, Default)]
+struct QuotaGate {
+    /// The Unix second until which publishes are refused; 0 is not at all.
+    stopped_until_s: AtomicU64,
+    included: AtomicU64,
+    used: AtomicU64,
 }
 
 impl Gate {
@@ -66,6 +78,30 @@ impl Gate {
             .retry_after((waiting_us + cost_us).saturating_sub(SECOND_US).div_ceil(1_000).max(1))
         })
     }
+
+    /// What a report says about the month's quota; `None` is no quota. Nothing reported is no reason to refuse.
+    pub fn quota_report(&self, quota: Option<&Quota>, now: Now) {
+        let stopped = quota.filter(|quota| quota.standing(now.wall_s()) == Standing::Stopped);
+        if let Some(quota) = stopped {
+            self.quota.included.store(quota.included, Ordering::Relaxed);
+            self.quota.used.store(quota.used, Ordering::Relaxed);
+        }
+        self.quota.stopped_until_s.store(stopped.map_or(0, |quota| quota.resets_at_s), Ordering::Relaxed);
+    }
+
+    /// Whether the month's quota lets messages through.
+    ///
+    /// # Errors
+    /// `quota_exceeded`, until the month is over or a report says otherwise.
+    pub fn quota_admit(&self, now: Now) -> Result<(), Refusal> {
+        let resets_at_s = self.quota.stopped_until_s.load(Ordering::Relaxed);
+        if resets_at_s <= now.wall_s() {
+            return Ok(());
+        }
+        let (included, used) = (self.quota.included.load(Ordering::Relaxed), self.quota.used.load(Ordering::Relaxed));
+        let quota = Quota { included, used, when_used_up: WhenUsedUp::Stop, used_up_at_s: None, resets_at_s };
+        Err(quota.refusal(now.wall_ms))
+    }
 }
 
 const SECOND_US: u64 = 1_000_000;
@@ -105,5 +141,22 @@ mod tests {
         assert!(gate.admit(5_100, None, 1_000).is_ok());
         assert!(gate.admit(60_000, Some(10), 11).is_err(), "more than a second's worth in one request");
         assert!(gate.admit(60_000, Some(10), 10).is_ok());
+    }
+
+    #[test]
+    fn a_stop_holds_until_the_month_is_over_or_a_report_lifts_it() {
+        let at = |wall_s: u64| Now { mono_ms: 0, wall_ms: wall_s * 1_000 };
+        let quota = |used| Quota { included: 100, used, when_used_up: WhenUsedUp::Stop, used_up_at_s: Some(10), resets_at_s: 5_000 };
+        let gate = Gate::default();
+        assert!(gate.quota_admit(at(1_000)).is_ok(), "nothing is known");
+        gate.quota_report(Some(&quota(149)), at(1_000));
+        assert!(gate.quota_admit(at(1_000)).is_ok(), "the grace");
+        gate.quota_report(Some(&quota(150)), at(1_000));
+        let refusal = gate.quota_admit(at(1_000)).expect_err("stopped");
+        assert_eq!((refusal.code, refusal.retry_after_ms), (ErrorCode::QuotaExceeded, Some(4_000_000)));
+        assert_eq!(refusal.limit.map(|reached| (reached.limit, reached.current)), Some((100, 151)));
+        assert!(gate.quota_admit(at(5_000)).is_ok(), "the next month");
+        gate.quota_report(None, at(1_000));
+        assert!(gate.quota_admit(at(1_000)).is_ok(), "a plan without a quota");
     }
 }

@@ -1,10 +1,12 @@
 //! Keys: a public id and a secret, with capabilities (DESIGN section 6).
 
-use secrecy::SecretString;
+mod secret;
 
 use crate::capability::Capabilities;
 use crate::error::{ErrorCode, Refusal};
 use crate::id::KeyId;
+
+pub use secret::KeySecret;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyKind {
@@ -18,7 +20,7 @@ pub enum KeyKind {
 pub struct Key {
     pub id: KeyId,
     pub kind: KeyKind,
-    pub secret: SecretString,
+    pub secret: KeySecret,
     pub capabilities: Capabilities,
     /// Origins that browsers may connect from; empty allows all.
     pub allowed_origins: Vec<String>,

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::limit::{LIMITS, LimitInfo, Limits};
+use crate::quota::WhenUsedUp;
 
 const BUILT_IN: &str = include_str!("plan/plans.toml");
 /// The plan of seeded apps and of a development server.
@@ -19,6 +20,8 @@ pub struct Plan {
     pub title: String,
     /// Messages of a month that the price covers; `None` for no quota.
     pub messages_per_month: Option<u64>,
+    /// What happens once those are used.
+    pub when_used_up: WhenUsedUp,
     pub limits: Limits,
 }
 
@@ -47,6 +50,8 @@ struct PlanRow {
     id: String,
     title: String,
     messages_per_month: Option<u64>,
+    #[serde(default)]
+    when_used_up: WhenUsedUp,
     #[serde(default)]
     limits: Table,
 }
@@ -106,10 +111,11 @@ fn plan(row: PlanRow) -> Result<Plan, PlansError> {
         return Err(PlansError(format!("the plan's id {:?} is not 1 to 40 of a-z 0-9 _ and -", row.id)));
     }
     let mut limits = Limits::default();
-    for (name, value) in row.limits {
-        limit(&mut limits, &name, &value).map_err(|why| PlansError(format!("plan {:?}: {why}", row.id)))?;
+    for (name, value) in &row.limits {
+        limit(&mut limits, name, value).map_err(|why| PlansError(format!("plan {:?}: {why}", row.id)))?;
     }
-    Ok(Plan { id: row.id, title: row.title, messages_per_month: row.messages_per_month, limits })
+    let PlanRow { id, title, messages_per_month, when_used_up, .. } = row;
+    Ok(Plan { id, title, messages_per_month, when_used_up, limits })
 }
 
 fn limit(limits: &mut Limits, name: &str, value: &Value) -> Result<(), String> {
@@ -159,6 +165,8 @@ mod tests {
         ];
         assert_eq!(rows, published);
         assert_eq!(plans.default_plan().id, "free");
+        let stopping: Vec<_> = plans.iter().filter(|plan| plan.when_used_up == WhenUsedUp::Stop).map(|plan| plan.id.as_str()).collect();
+        assert_eq!(stopping, ["free"], "whoever pays goes on");
         let unlimited = plans.get(UNLIMITED).expect("seeded apps need it");
         assert_eq!(unlimited.limits, Limits { client_publishes_per_second: None, ..Limits::default() }, "only the protocols' own limits");
         assert_eq!(plans.get_or_default("gone").id, "free");

@@ -1,7 +1,5 @@
 //! Signatures over requests and subscriptions: Pusher's and the native one. Every comparison is in constant time.
 
-use std::borrow::Cow;
-
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use secrecy::{ExposeSecret, SecretString};
@@ -10,6 +8,7 @@ use subtle::ConstantTimeEq;
 
 use crate::error::{ErrorCode, Refusal};
 use crate::id::ConnectionId;
+use crate::key::KeySecret;
 
 /// How far a signed timestamp may be off, in seconds.
 pub const TIMESTAMP_TOLERANCE_S: u64 = 600;
@@ -40,8 +39,13 @@ pub fn md5_hex(bytes: &[u8]) -> String {
     hex::encode(Md5::digest(bytes))
 }
 
-fn lower_case(text: &str) -> Cow<'_, str> {
-    if text.bytes().any(|byte| byte.is_ascii_uppercase()) { text.to_ascii_lowercase().into() } else { text.into() }
+fn push_pairs<'t>(text: &mut String, pairs: impl Iterator<Item = (&'t str, &'t str)>) {
+    for (place, (key, value)) in pairs.enumerate() {
+        let separator = if place == 0 { "" } else { "&" };
+        for part in [separator, key, "=", value] {
+            text.push_str(part);
+        }
+    }
 }
 
 fn timestamp_fresh(timestamp_s: u64, now_s: u64) -> Result<(), Refusal> {
@@ -81,30 +85,28 @@ impl<T: AsRef<str>> PusherRequest<'_, T> {
     /// The text under the signature: method, path, and the sorted query without the signature itself.
     #[must_use]
     pub fn signed_text(&self) -> String {
-        let mut pairs: Vec<(Cow<'_, str>, &str)> = self
-            .query
-            .iter()
-            .map(|(key, value)| (lower_case(key.as_ref()), value.as_ref()))
-            .filter(|(key, _)| key != "auth_signature")
-            .collect();
-        pairs.sort_by(|a, b| a.0.cmp(&b.0));
-        let size: usize = pairs.iter().map(|(key, value)| key.len() + value.len() + 2).sum();
+        let pairs = self.query.iter().map(|(key, value)| (key.as_ref(), value.as_ref()));
+        let pairs = pairs.filter(|(key, _)| !key.eq_ignore_ascii_case("auth_signature"));
+        let size: usize = pairs.clone().map(|(key, value)| key.len() + value.len() + 2).sum();
         let mut text = String::with_capacity(self.method.len() + self.path.len() + size + 2);
         for part in [self.method, "\n", self.path, "\n"] {
             text.push_str(part);
         }
-        for (place, (key, value)) in pairs.iter().enumerate() {
-            let separator = if place == 0 { "" } else { "&" };
-            for part in [separator, key, "=", value] {
-                text.push_str(part);
-            }
+        // Most libraries send what they sign: sorted, in lower case.
+        let is_plain = |key: &str| !key.bytes().any(|byte| byte.is_ascii_uppercase());
+        if pairs.clone().all(|(key, _)| is_plain(key)) && pairs.clone().is_sorted_by(|(a, _), (b, _)| a <= b) {
+            push_pairs(&mut text, pairs);
+        } else {
+            let mut sorted: Vec<_> = pairs.map(|(key, value)| (key.to_ascii_lowercase(), value)).collect();
+            sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
+            push_pairs(&mut text, sorted.iter().map(|(key, value)| (key.as_str(), *value)));
         }
         text
     }
 
     /// # Errors
     /// 401 with what is missing or wrong: version, timestamp, body hash, signature, in this order.
-    pub fn verify(&self, secret: &SecretString, now_s: u64) -> Result<(), Refusal> {
+    pub fn verify(&self, secret: &KeySecret, now_s: u64) -> Result<(), Refusal> {
         let missing = |name: &str| Refusal::new(ErrorCode::CredentialsMissing, format!("The query parameter {name} is missing."));
         if self.parameter("auth_version").ok_or_else(|| missing("auth_version"))? != "1.0" {
             return Err(Refusal::new(ErrorCode::SignatureInvalid, "auth_version must be 1.0."));
@@ -125,7 +127,7 @@ impl<T: AsRef<str>> PusherRequest<'_, T> {
             None if self.body.is_empty() => {}
             None => return Err(missing("body_md5")),
         }
-        if hmac_matches(secret, self.signed_text().as_bytes(), signature) {
+        if secret.signed(self.signed_text().as_bytes(), signature) {
             Ok(())
         } else {
             Err(Refusal::new(
@@ -214,9 +216,9 @@ impl NativeRequest<'_> {
 
     /// # Errors
     /// `timestamp_stale` or `signature_invalid`.
-    pub fn verify(&self, secret: &SecretString, authorization: &NativeAuthorization<'_>, now_s: u64) -> Result<(), Refusal> {
+    pub fn verify(&self, secret: &KeySecret, authorization: &NativeAuthorization<'_>, now_s: u64) -> Result<(), Refusal> {
         timestamp_fresh(authorization.timestamp_s, now_s)?;
-        if hmac_matches(secret, self.signed_text(authorization.timestamp_s).as_bytes(), authorization.signature) {
+        if secret.signed(self.signed_text(authorization.timestamp_s).as_bytes(), authorization.signature) {
             Ok(())
         } else {
             Err(Refusal::of(ErrorCode::SignatureInvalid))

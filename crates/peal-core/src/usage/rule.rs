@@ -117,6 +117,18 @@ pub const RULES: &[Rule] = &[
         counted_by: REST,
     },
     Rule {
+        event: "A publish or client event of a connection is refused because the month's quota is used up",
+        counts_as: "1 refusal, for information",
+        metrics: &[Metric::RejectedQuota],
+        counted_by: HUB,
+    },
+    Rule {
+        event: "A publish over HTTP is refused because the month's quota is used up",
+        counts_as: "1 refusal per request, however many messages it holds, for information",
+        metrics: &[Metric::RejectedQuota],
+        counted_by: REST,
+    },
+    Rule {
         event: "Ping, pong, connect, subscribe, unsubscribe, sign-in, tokens, lists of members, subscription counts, questions about channels, \
                 watchlists, discontinuities, any refusal",
         counts_as: "nothing",

@@ -43,6 +43,10 @@ So messages show within 10 seconds and connections, which are sampled in slots o
   more than 2 minutes in the future, goes to a list of adjustments instead, where it can be seen.
 - `complete_to` says up to which moment every known node has reported.
 
+**The month's quota** is what a plan includes of all billable numbers together, over all apps of an organisation and a calendar month (UTC). Each
+batch adds to it in the transaction that adds its minutes, so it is as exact as they are. The answer to a batch says where the organisation
+stands, so a node knows within 5 seconds; no publish waits for that. [Limits](limits.md#the-months-quota) says what follows.
+
 Minutes are kept for 8 days, hours for 13 months, days without limit. Breakdowns by namespace, key, transport and protocol are kept for 30
 days, for each app, node and minute the 100 largest values and the rest together as `*`; they inform and are never billed.
 ";
@@ -79,8 +83,8 @@ fn docs_counting_md_is_the_rule() {
     assert!(written == expected, "{} is out of date: UPDATE_GOLDEN=1 cargo test -p peal-core counting_page", path.display());
 }
 
-/// Quotas and webhooks have a number of their own before the code that counts them.
-const NOT_COUNTED_YET: [Metric; 2] = [Metric::WebhookDeliveries, Metric::RejectedQuota];
+/// Webhooks have a number of their own before the code that counts them.
+const NOT_COUNTED_YET: [Metric; 1] = [Metric::WebhookDeliveries];
 
 #[test]
 fn every_metric_has_an_event_that_makes_it() {

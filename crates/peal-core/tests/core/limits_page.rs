@@ -3,8 +3,9 @@
 
 use std::fmt::Write as _;
 
-use peal_core::Plans;
 use peal_core::limit::{ADDRESS_LIMITS, BURST_S, LIMITS, LimitInfo, NETWORK_FACTOR, Unit};
+use peal_core::quota::{GRACE_PERCENT, GRACE_S, NEAR_PERCENT, STOP_PERCENT, WhenUsedUp};
+use peal_core::{ErrorCode, Plan, Plans};
 
 use crate::golden;
 
@@ -48,6 +49,12 @@ fn page() -> String {
     writeln!(page, "\n| Limit | {} |\n|---|{}", titles.join(" | "), "---|".repeat(titles.len())).expect(write);
     let months: Vec<String> = plans.iter().map(|plan| plan.messages_per_month.map_or("no limit".to_owned(), number)).collect();
     writeln!(page, "| Messages a month in the price | {} |", months.join(" | ")).expect(write);
+    let used_up = |plan: &Plan| match (plan.messages_per_month, plan.when_used_up) {
+        (None, _) => "-",
+        (Some(_), WhenUsedUp::Stop) => "publishing stops after a grace",
+        (Some(_), WhenUsedUp::GoOn) => "goes on",
+    };
+    writeln!(page, "| When they are used up | {} |", plans.iter().map(used_up).collect::<Vec<_>>().join(" | ")).expect(write);
     for info in LIMITS {
         let cells: Vec<String> = plans.iter().map(|plan| cell(info, info.get(&plan.limits))).collect();
         writeln!(page, "| {} | {} |", info.title, cells.join(" | ")).expect(write);
@@ -59,7 +66,28 @@ fn page() -> String {
             writeln!(page, "\nThe refusal is [`{0}`](errors.md#{0}), HTTP {1}.", error.name, error.http_status).expect(write);
         }
     }
-    page + &addresses()
+    page + &quota() + &addresses()
+}
+
+fn quota() -> String {
+    let hours = GRACE_S / 3_600;
+    format!(
+        "
+## The month's quota
+
+A plan includes so many messages a calendar month (UTC), for all apps of the organisation together: messages in, messages out, history reads and
+delivered webhooks, as [What counts](counting.md) says. The dashboard warns from {NEAR_PERCENT} % on.
+
+On a plan that stops, publishing goes on for a grace once everything is used: up to {GRACE_PERCENT} % in any case, and for {hours} hours up to
+{STOP_PERCENT} %. Then publishes and client events are refused until the month is over or the plan is larger. Connections stay and are accepted,
+subscriptions, presence and history work, and what was accepted before is delivered. The refusal is
+[`quota_exceeded`](errors.md#quota_exceeded), HTTP {}, with `limit`, `current`, and `retry_after` for the time until the next month;
+`rejected_quota` in the usage counts it. Nodes learn of it with the answer to their usage, so for up to 5 seconds a node may let through what it is sent.
+
+On a plan that goes on nothing is refused; there are no bills and so no spend cap yet.
+",
+        ErrorCode::QuotaExceeded.info().http_status
+    )
 }
 
 fn addresses() -> String {

@@ -3,12 +3,12 @@
 use peal_core::signature::{
     NativeAuthorization, NativeRequest, PusherRequest, hmac_hex, pusher_channel_matches, pusher_user_text, secret_matches,
 };
-use peal_core::{ConnectionId, ErrorCode};
+use peal_core::{ConnectionId, ErrorCode, KeySecret};
 use secrecy::SecretString;
 
 /// The credentials of Pusher's worked examples.
-fn secret() -> SecretString {
-    "7ad3773142a6692b25b8".into()
+fn secret() -> KeySecret {
+    SecretString::from("7ad3773142a6692b25b8").into()
 }
 
 const KEY: &str = "278d425bdf160c739803";
@@ -67,7 +67,7 @@ fn a_changed_body_query_or_path_is_refused() {
     let pairs = query(&[]);
     let elsewhere = PusherRequest { method: "POST", path: "/apps/4/events", query: &pairs, body: BODY };
     assert_eq!(elsewhere.verify(&secret(), SIGNED_AT).map_err(|refusal| refusal.code), Err(ErrorCode::SignatureInvalid));
-    assert!(elsewhere.verify(&"another".into(), SIGNED_AT).is_err());
+    assert!(elsewhere.verify(&SecretString::from("another").into(), SIGNED_AT).is_err());
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn secret() -> SecretString {
 }
 
 fn key(id: &str, capabilities: Capabilities) -> Key {
-    Key { id: key_id(id), kind: KeyKind::Standard, secret: secret(), capabilities, allowed_origins: Vec::new(), expires_at_ms: None }
+    Key { id: key_id(id), kind: KeyKind::Standard, secret: secret().into(), capabilities, allowed_origins: Vec::new(), expires_at_ms: None }
 }
 
 fn key_id(id: &str) -> KeyId {
