@@ -9,6 +9,7 @@ use std::future::Future;
 
 use peal_core::exchange::{BrokerError, Delivery, HistoryPage, HistoryQuery, PresenceMembers, PresenceUpdate, Publish, Published};
 use peal_core::{Position, Topic};
+use prometheus::core::Collector;
 
 pub use memory::{MemoryBroker, MemoryLimits};
 pub use redis::{RedisBroker, RedisError, RedisOpening, RedisOptions};
@@ -27,6 +28,8 @@ pub use redis::{RedisBroker, RedisError, RedisOpening, RedisOptions};
 ///   [`Inbox`] given at construction: after `attach` answered head H, every publication after H is sent unless it was lost.
 ///   Receivers must check positions and repair from [`Broker::history`].
 /// - Local subscribers get nothing by a short cut: a publish on this node comes back through the inbox as any other.
+/// - **Durability**: a publish that asks to be [`peal_core::Durability::Replicated`] is answered once a replica has it, or with
+///   [`BrokerError::Unconfirmed`]; in both cases it is stored and delivered. A broker without replicas of its own takes it as `Fast`.
 /// - **Ephemeral** publications are ordered with the others of their topic on one node, have no position, and are not kept.
 /// - **Presence** changes are publications on the topic's presence lane, applied to the member table in the same atomic step. An
 ///   enter of a present member is an update; a leave of an absent one changes nothing and answers `None`.
@@ -54,9 +57,19 @@ pub trait Broker: Debug + Send + Sync + 'static {
     /// changes up to it are.
     fn presence_members(&self, topic: Topic) -> impl Future<Output = Result<PresenceMembers, BrokerError>> + Send + 'static;
 
-    /// Why nothing can be published or read at this moment, if so: the node is not ready then.
-    fn away(&self) -> Option<String> {
-        None
+    /// Why not everything can be published, delivered and read at this moment, a sentence for each part that cannot: the node is not ready then.
+    fn away(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What it measures about itself, without tenant labels, for the node's metrics.
+    fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        Vec::new()
+    }
+
+    /// The node stops: other nodes need not wait until this one counts as dead. Nothing may be called any more.
+    fn close(&self) -> impl Future<Output = ()> + Send + 'static {
+        std::future::ready(())
     }
 }
 

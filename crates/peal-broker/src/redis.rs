@@ -6,48 +6,61 @@
 //! delivery finds out by the gap or by a head check, and reads.
 //!
 //! Where to look: `lua/` is what runs in Redis; [`partition`] calls it; [`supervisor`] keeps the connections and hears what is published;
-//! [`continuity`] decides what a reader is told after an era ended; [`witness`] keeps the evidence for that.
+//! [`continuity`] decides what a reader is told after an era ended; [`witness`] keeps the evidence for that; [`digest`] and [`sweep`] notice what
+//! never arrived; [`probe`] says what delivers; [`confirm`] waits for replicas.
 //!
 //! Not here: Cluster (one primary, found directly or through Sentinel).
 
 mod attachments;
 mod batch;
+mod confirm;
 mod continuity;
+mod digest;
 mod era;
 mod frame;
 mod heads;
 mod history;
 mod keys;
+mod known;
 mod lease;
 mod link;
+mod metrics;
 mod options;
 mod partition;
 mod presence;
+mod probe;
 mod scripts;
 mod shared;
 mod subscriptions;
 mod supervisor;
+mod sweep;
 mod sweeper;
 mod tasks;
 mod witness;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use peal_core::exchange::{BrokerError, HistoryPage, HistoryQuery, PresenceMembers, PresenceUpdate, Publish, Published};
 use peal_core::{Position, Topic};
+use prometheus::core::Collector;
 use redis::aio::PubSubStream;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{Broker, Inbox};
+use confirm::Confirmations;
 use keys::Keys;
 use link::{Link, Up};
 pub use options::RedisOptions;
 use partition::{Change, Job};
-use shared::{Shared, ended};
+use shared::{Asked, Shared, ended};
 use subscriptions::Subscriptions;
 use tasks::Tasks;
+
+/// To give the lease back. It ends by itself otherwise.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Why a Redis cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,14 +98,21 @@ impl RedisOpening {
         let Self { options, tag, node, up, stream } = self;
         let (link, reports) = Link::new();
         let (subscriptions, commands) = Subscriptions::new();
+        let (confirmations, stored) = Confirmations::new();
         let (generations, heard) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared::new(options, tag, inbox, link, subscriptions, generations));
+        // One asks, once.
+        let (closing, close) = mpsc::channel(1);
+        let asked = Asked { link, subscriptions, confirmations, generations, closing };
+        let shared = Arc::new(Shared::new(options, tag, inbox, asked));
         let mut tasks = Tasks::default();
         tasks.spawn(supervisor::run(Arc::clone(&shared), (up, stream), reports));
         tasks.spawn(subscriptions::run(Arc::clone(&shared), commands));
         tasks.spawn(witness::run(Arc::clone(&shared), heard));
         tasks.spawn(sweeper::run(Arc::clone(&shared)));
-        tasks.spawn(lease::run(Arc::clone(&shared), node));
+        tasks.spawn(lease::run(Arc::clone(&shared), node, close));
+        tasks.spawn(confirm::run(Arc::clone(&shared), stored));
+        tasks.spawn(digest::run(Arc::clone(&shared)));
+        tasks.spawn(sweep::run(Arc::clone(&shared)));
         for partition in &shared.partitions {
             tasks.spawn(partition::run(Arc::clone(&shared), Arc::clone(partition)));
         }
@@ -208,7 +228,22 @@ impl Broker for RedisBroker {
         async move { presence::members(&shared, &topic).await }
     }
 
-    fn away(&self) -> Option<String> {
-        self.shared.link.why_down()
+    fn away(&self) -> Vec<String> {
+        self.shared.unready()
+    }
+
+    fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        self.shared.metrics.collectors()
+    }
+
+    fn close(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (answer, wait) = oneshot::channel();
+        // Whoever closes twice has closed.
+        let asked = self.shared.closing.try_send(answer).is_ok();
+        async move {
+            if asked {
+                let _ = tokio::time::timeout(CLOSE_WITHIN, wait).await;
+            }
+        }
     }
 }

@@ -57,7 +57,7 @@ pub(crate) enum ToMux {
 }
 
 /// Asks the broker why it is away, once there is one.
-type Away = Arc<OnceLock<Box<dyn Fn() -> Option<String> + Send + Sync>>>;
+type Away = Arc<OnceLock<Box<dyn Fn() -> Vec<String> + Send + Sync>>>;
 
 /// Sends to the mux. Cheap to clone.
 #[derive(Clone)]
@@ -79,9 +79,9 @@ impl MuxHandle {
         (Self { requests: sender, away: Arc::clone(&away) }, MuxRequests { requests: receiver, away })
     }
 
-    /// Why the broker cannot be used at this moment, if so.
-    pub(crate) fn away(&self) -> Option<String> {
-        self.away.get().and_then(|away| away())
+    /// Why the broker cannot deliver everything at this moment, if so.
+    pub(crate) fn away(&self) -> Vec<String> {
+        self.away.get().map_or_else(Vec::new, |away| away())
     }
 
     /// Waits for room; false once the mux has stopped.

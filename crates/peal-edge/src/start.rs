@@ -52,7 +52,11 @@ pub struct EdgeHandle {
     threads: Vec<JoinHandle<()>>,
     usage: UsageTask,
     directory_task: tokio::task::JoinHandle<()>,
+    close_broker: CloseBroker,
 }
+
+/// Tells other nodes that this one is gone, once nothing of it can speak any more.
+type CloseBroker = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// Starts a node. `broker` is made around the inbox that it delivers to, with the node's clock.
 ///
@@ -102,7 +106,11 @@ pub async fn start<B: Broker>(
     });
     let directory_task = tokio::spawn(directory_task.run());
     let mux_inbox = Arc::new(MuxInbox::default());
-    let mux = Mux::new(Arc::new(broker(Arc::clone(&mux_inbox), clock)), mux_inbox, mux_requests, cores, clock);
+    let broker = Arc::new(broker(Arc::clone(&mux_inbox), clock));
+    node.stats.add(broker.collectors())?;
+    let closing = Arc::clone(&broker);
+    let close_broker: CloseBroker = Box::new(move || Box::pin(closing.close()));
+    let mux = Mux::new(broker, mux_inbox, mux_requests, cores, clock);
     let mut mux: Option<MuxTask> = Some(Box::pin(mux.run()));
     if count > 1 {
         // It ends when the last handle to it is gone, after the cores; nobody needs to wait for it.
@@ -121,7 +129,7 @@ pub async fn start<B: Broker>(
         threads.push(thread(format!("peal-core-{index}"), move |runtime| run_core(runtime, index, node, listeners, inbox, mux))?);
     }
     let usage = UsageTask::start(Arc::clone(&node), spool);
-    Ok(EdgeHandle { node, addrs, threads, usage, directory_task })
+    Ok(EdgeHandle { node, addrs, threads, usage, directory_task, close_broker })
 }
 
 /// Hands every new snapshot to every core. A core that is busy gets the newest one when it has room.
@@ -228,6 +236,7 @@ impl EdgeHandle {
         if !matches!(joined, Ok(0)) {
             tracing::error!("a core ended by a panic");
         }
+        (self.close_broker)().await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an edge measures about itself, as Prometheus metrics without tenant labels.
 
+use prometheus::core::Collector;
 use prometheus::{Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
 #[derive(Debug)]
@@ -68,6 +69,14 @@ impl Stats {
         self.registry.register(Box::new(self.ready.clone()))?;
         self.registry.register(Box::new(self.usage_waiting.clone()))?;
         self.registry.register(Box::new(self.usage_gaps.clone()))
+    }
+
+    /// Metrics of a part of the node that measures itself.
+    ///
+    /// # Errors
+    /// A name that is taken, which is a mistake in that part.
+    pub(crate) fn add(&self, collectors: Vec<Box<dyn Collector>>) -> Result<(), prometheus::Error> {
+        collectors.into_iter().try_for_each(|collector| self.registry.register(collector))
     }
 
     /// Prometheus text format.

@@ -3,8 +3,10 @@
 //! Invariant: `last` never goes back. What is published in an era that is over already (by a server that does not know that it was
 //! replaced) is kept from the receivers and remembered as evidence of a loss.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use peal_core::{Position, Publication, Topic};
 
@@ -22,6 +24,9 @@ pub(super) struct Attached {
     ended: Vec<Position>,
     /// The connection on which it is subscribed.
     subscribed: u64,
+    /// When something was heard last, and how much in all.
+    heard_at: Instant,
+    heard: u64,
 }
 
 /// What to do with a publication.
@@ -47,7 +52,9 @@ impl Attachments {
     pub(super) fn add(&self, stream: &str, topic: &Topic) {
         let mut attached = self.lock();
         if !attached.contains_key(stream) {
-            attached.insert(stream.into(), Attached { topic: topic.clone(), last: None, ended: Vec::new(), subscribed: 0 });
+            let heard_at = Instant::now();
+            attached
+                .insert(stream.into(), Attached { topic: topic.clone(), last: None, ended: Vec::new(), subscribed: 0, heard_at, heard: 0 });
         }
     }
 
@@ -59,8 +66,30 @@ impl Attachments {
         self.lock().contains_key(stream)
     }
 
+    /// The busiest first.
     pub(super) fn names(&self) -> Vec<Arc<str>> {
-        self.lock().keys().cloned().collect()
+        let mut names: Vec<_> = self.lock().iter().map(|(stream, topic)| (Reverse(topic.heard), Arc::clone(stream))).collect();
+        names.sort_unstable_by_key(|(heard, _)| *heard);
+        names.into_iter().map(|(_, stream)| stream).collect()
+    }
+
+    /// The topic, if less of it was heard than up to here.
+    pub(super) fn behind(&self, stream: &str, position: Position) -> Option<Topic> {
+        let attached = self.lock();
+        attached.get(stream).filter(|topic| topic.last.is_some_and(|last| last < position)).map(|attached| attached.topic.clone())
+    }
+
+    /// Topics of which something was heard within this time, or to which somebody attached; the latest first.
+    pub(super) fn hot(&self, within: Duration, most: usize) -> Vec<(Arc<str>, Topic)> {
+        let attached = self.lock();
+        let hot = attached.iter().filter(|(_, topic)| topic.heard_at.elapsed() < within);
+        let mut hot: Vec<_> = hot.map(|(stream, topic)| (Reverse(topic.heard_at), Arc::clone(stream), topic.topic.clone())).collect();
+        drop(attached);
+        if hot.len() > most {
+            hot.select_nth_unstable_by_key(most, |(heard_at, ..)| *heard_at);
+            hot.truncate(most);
+        }
+        hot.into_iter().map(|(_, stream, topic)| (stream, topic)).collect()
     }
 
     /// Those of these that are attached and not yet subscribed on the connection.
@@ -103,6 +132,8 @@ impl Attachments {
         let mut topics = self.lock();
         let Some(attached) = topics.get_mut(stream) else { return Heard::Nobody };
         let topic = attached.topic.clone();
+        attached.heard += 1;
+        attached.heard_at = Instant::now();
         let (Some(position), Some(last)) = (publication.position, attached.last) else {
             if let Some(position) = publication.position {
                 attached.move_to(position);
@@ -188,6 +219,24 @@ mod tests {
         assert_eq!(attachments.hear("s", publication(7, 6)), Heard::Late(topic));
         assert_eq!(attachments.ended("s"), [Position::new(7, 6)]);
         assert_eq!(attachments.last("s"), Some(Position::new(8, 1)));
+    }
+
+    #[test]
+    fn the_busiest_come_first_and_quiet_ones_are_not_hot() {
+        let attachments = Attachments::default();
+        for stream in ["a", "b", "c"] {
+            attachments.add(stream, &Topic::control(AppId::new(1).unwrap()));
+            attachments.head(stream, Position::new(7, 0));
+        }
+        for (stream, seq) in [("c", 1), ("b", 1), ("c", 2)] {
+            attachments.hear(stream, publication(7, seq));
+        }
+        assert_eq!(attachments.names().iter().map(|name| &**name).collect::<Vec<_>>(), ["c", "b", "a"]);
+        let hot = |within, most| attachments.hot(within, most).into_iter().map(|(stream, _)| stream.to_string()).collect::<Vec<_>>();
+        assert_eq!(hot(Duration::from_secs(60), 1), ["c"]);
+        assert_eq!(hot(Duration::from_secs(60), 9).len(), 3);
+        assert!(hot(Duration::ZERO, 9).is_empty());
+        assert!(attachments.behind("b", Position::new(7, 2)).is_some() && attachments.behind("b", Position::new(7, 1)).is_none());
     }
 
     #[test]

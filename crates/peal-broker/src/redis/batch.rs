@@ -2,7 +2,7 @@
 
 use peal_core::exchange::Publish;
 use peal_core::publication::stored;
-use peal_core::{Draft, MessageId, PresenceChange, PresenceOp, PublicationKind, Retention};
+use peal_core::{Draft, Durability, MessageId, PresenceChange, PresenceOp, PublicationKind, Retention};
 
 use super::partition::{Change, Job, Partition};
 use super::scripts::Script;
@@ -28,21 +28,30 @@ impl Batch {
                 Job::Publish { items, .. } => items.iter().for_each(|item| batch.publish(shared, partition, item)),
                 Job::Presence { change, .. } => batch.presence(shared, partition, change),
                 Job::Touch(_) => {}
+                Job::Probe(number, _) => batch.probe(shared, partition, *number),
             }
         }
         batch
     }
 
     fn publish(&mut self, shared: &Shared, partition: &Partition, item: &Publish) {
-        let Publish { topic, draft, retention, durability: _ } = item;
+        let Publish { topic, draft, retention, durability } = item;
         let stream = shared.keys.stream(topic);
         self.lane(partition, &stream, *retention);
-        let flags = u8::from(draft.idempotent) + 2 * u8::from(draft.ephemeral);
+        // A publish that may be answered as not confirmed is repeated under the id that the answer names.
+        let is_remembered = draft.idempotent || *durability == Durability::Replicated && !draft.ephemeral;
+        let flags = u8::from(is_remembered) + 2 * u8::from(draft.ephemeral);
         self.arguments.extend([flags.to_string().into(), retention.ttl_ms.to_string().into(), stored::encode(draft).to_vec()]);
         self.keys.push(stream);
-        if draft.idempotent {
+        if is_remembered {
             self.keys.push(shared.keys.id(topic, draft.id.as_str()));
         }
+    }
+
+    fn probe(&mut self, shared: &Shared, partition: &Partition, number: u64) {
+        self.keys.push(shared.keys.echo(partition.index, &shared.tag));
+        let echo = format!("{} {number}", partition.index);
+        self.arguments.extend(["0", "1", "-1", "4", "0", &echo].map(|argument| argument.as_bytes().to_vec()));
     }
 
     fn presence(&mut self, shared: &Shared, partition: &Partition, change: &Change) {
@@ -72,7 +81,7 @@ impl Batch {
 
     /// Era, count and expiry. Without a negative sign the expiry is renewed.
     fn lane(&mut self, partition: &Partition, stream: &str, retention: Retention) {
-        let (era, renew) = partition.era(stream);
+        let (era, renew) = partition.known().era(stream);
         let expire_s = EXPIRE_S.max(retention.ttl_ms / 1_000 + 3_600);
         let sign = if renew { "" } else { "-" };
         self.arguments.extend([era.to_string().into(), retention.count.max(1).to_string().into(), format!("{sign}{expire_s}").into()]);

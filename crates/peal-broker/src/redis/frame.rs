@@ -1,7 +1,7 @@
 //! What a stream's entry and a published frame say, read back into a publication.
 //!
-//! A frame is text up to the blob: `M <position or .> <ts> <before> <blob>`, `P <position> <ts> <before> <change> <blob>`, or `L`. `before` is
-//! empty inside an era; on an era's first entry it is the position that survived before it, or `.` for none.
+//! A frame is text up to the blob: `M <position or .> <ts> <before> <blob>`, `P <position> <ts> <before> <change> <blob>`, `L`, or
+//! `E <partition> <number>`. `before` is empty inside an era; on an era's first entry it is the position that survived before it, or `.` for none.
 
 use bytes::Bytes;
 use peal_core::publication::stored::{Placed, decode};
@@ -14,6 +14,8 @@ pub(super) enum Frame {
     Publication(Publication),
     /// A node has written down that something of this topic is lost: look at the head.
     Loss,
+    /// A probe of this node came back: its partition and number.
+    Echo(u16, u64),
 }
 
 /// `None` for what no release writes.
@@ -21,6 +23,7 @@ pub(super) fn read_frame(payload: &[u8]) -> Option<Frame> {
     let mut rest = Bytes::copy_from_slice(payload);
     match token(&mut rest)?.as_slice() {
         b"L" => Some(Frame::Loss),
+        b"E" => Some(Frame::Echo(parse(&token(&mut rest)?)?, parse(&rest)?)),
         kind => {
             let position = match token(&mut rest)?.as_slice() {
                 b"." => None,
@@ -174,7 +177,7 @@ mod tests {
     fn frame(head: &str) -> Option<Publication> {
         match read_frame(&[head.as_bytes(), &blob()].concat())? {
             Frame::Publication(publication) => Some(publication),
-            Frame::Loss => None,
+            Frame::Loss | Frame::Echo(..) => None,
         }
     }
 
@@ -186,11 +189,12 @@ mod tests {
         assert_eq!(frame("M 8-1 1000 . ").expect("a frame").era_start, Some(EraStart { tail: None }));
         assert_eq!(frame("M . 1000  ").expect("a frame").position, None);
         assert!(matches!(read_frame(b"L"), Some(Frame::Loss)));
+        assert!(matches!(read_frame(b"E 3 17"), Some(Frame::Echo(3, 17))));
     }
 
     #[test]
     fn nonsense_is_no_frame() {
-        for bad in [&b""[..], b"M", b"M x 1  ", b"M 1-1", b"M 1-1 1 x blob", b"Q"] {
+        for bad in [&b""[..], b"M", b"M x 1  ", b"M 1-1", b"M 1-1 1 x blob", b"Q", b"E 1", b"E 1 x"] {
             assert!(read_frame(bad).is_none(), "{bad:?}");
         }
     }

@@ -15,7 +15,7 @@ use super::scripts::Script;
 use super::shared::Shared;
 
 /// Topics in one call.
-const CHUNK: usize = 256;
+pub(super) const CHUNK: usize = 256;
 
 /// What a partition's server says of streams, at one moment.
 pub(super) struct Tops {

@@ -94,9 +94,14 @@ impl Keys {
         format!("{}burial\0{tag}", self.prefix)
     }
 
-    /// Where a node hears itself.
-    pub(super) fn echo(&self, tag: &str) -> String {
-        format!("{}echo\0{tag}", self.prefix)
+    /// Where a node hears its probes of a partition.
+    pub(super) fn echo(&self, partition: u16, tag: &str) -> String {
+        self.key(partition, 'e', tag)
+    }
+
+    /// Where nodes tell what they wrote.
+    pub(super) fn digest(&self) -> String {
+        format!("{}digest", self.prefix)
     }
 }
 

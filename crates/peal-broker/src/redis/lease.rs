@@ -9,6 +9,7 @@ use std::time::Duration;
 use peal_core::exchange::BrokerError;
 use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, Value};
+use tokio::sync::{mpsc, oneshot};
 
 use super::frame::{pairs, text};
 use super::history::now_ms;
@@ -22,6 +23,9 @@ const NODES: u16 = u16::MAX;
 /// A survivor that dies while it puts members away is succeeded after this.
 const BURIAL_S: u64 = 60;
 
+/// What members of a node that stopped cleanly have to come back elsewhere: as long as after a lost transport.
+const LEAVE_GRACE: Duration = Duration::from_secs(5);
+
 /// One node as the others see it.
 #[derive(Debug)]
 struct Lease {
@@ -30,7 +34,8 @@ struct Lease {
     ended: bool,
 }
 
-/// Takes the lowest free number, or renews the one that is `held` (0 for none). 0 if somebody else has that one.
+/// Takes the lowest free number, or renews the one that is `held` (0 for none), or gives it back if `lease` is zero. 0 if somebody else has that
+/// one.
 pub(super) async fn claim(
     connection: &mut MultiplexedConnection,
     scripts: &Loaded,
@@ -44,12 +49,23 @@ pub(super) async fn claim(
     call.query_async(connection).await
 }
 
-/// Renews the lease and buries the dead, until the broker ends.
-pub(super) async fn run(shared: Arc<Shared>, mut node: u16) {
+/// Renews the lease and buries the dead, until the broker ends or closes.
+pub(super) async fn run(shared: Arc<Shared>, mut node: u16, mut closing: mpsc::Receiver<oneshot::Sender<()>>) {
     let mut ticks = tokio::time::interval(shared.options.lease / 3);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
+        // Both branches are cancellation-safe. Nothing renews the lease once it was given back, since this task ends with that.
+        tokio::select! {
+            _ = ticks.tick() => {}
+            Some(answer) = closing.recv() => {
+                if let Err(error) = give_back(&shared, node).await {
+                    tracing::warn!(%error, "the lease of this node could not be given back; it ends by itself");
+                }
+                // Whoever asked may not wait any more.
+                let _ = answer.send(());
+                return;
+            }
+        }
         let Some(up) = shared.link.up_now() else { continue };
         let lease = shared.options.lease;
         let renewed = claim(&mut up.commands.clone(), &up.scripts, &shared.keys, &shared.tag, lease, node).await;
@@ -67,6 +83,19 @@ pub(super) async fn run(shared: Arc<Shared>, mut node: u16) {
             tracing::warn!(%error, "the members of a dead node could not be put away; trying again");
         }
     }
+}
+
+/// At once if the node has no members. Else its clients have a moment to come back elsewhere, before a survivor makes those leave that did not.
+async fn give_back(shared: &Shared, node: u16) -> Result<(), BrokerError> {
+    let up = shared.link.up().await?;
+    let mut members = redis::pipe();
+    for partition in 0..shared.options.partitions {
+        members.cmd("HLEN").arg(shared.keys.index(partition, &shared.tag));
+    }
+    let members: Vec<u64> = shared.checked(&up, members.query_async(&mut up.commands.clone()).await)?;
+    let lease = if members.iter().all(|members| *members == 0) { Duration::ZERO } else { LEAVE_GRACE.min(shared.options.lease) };
+    let given_back = claim(&mut up.commands.clone(), &up.scripts, &shared.keys, &shared.tag, lease, node).await;
+    shared.checked(&up, given_back).map(drop)
 }
 
 async fn leases(shared: &Shared) -> Result<Vec<Lease>, BrokerError> {

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use peal_core::exchange::BrokerError;
 use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
-use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError};
-use tokio::sync::{mpsc, watch};
+use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, RedisResult};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::options::{RedisOptions, Servers};
@@ -29,6 +29,25 @@ pub(super) struct Up {
     pub(super) commands: MultiplexedConnection,
     pub(super) sink: PubSubSink,
     pub(super) scripts: Loaded,
+    client: Client,
+    /// For what must not hold up the commands; made when it is needed first.
+    second: Mutex<Option<MultiplexedConnection>>,
+}
+
+impl Up {
+    /// A second connection for commands. It leads where the address leads by then, so who asks must check which server that is.
+    pub(super) async fn second(&self) -> RedisResult<MultiplexedConnection> {
+        let mut second = self.second.lock().await;
+        if let Some(connection) = &*second {
+            return Ok(connection.clone());
+        }
+        let connection = self.client.get_multiplexed_async_connection_with_config(&config()).await?;
+        Ok(second.insert(connection).clone())
+    }
+
+    pub(super) async fn forget_second(&self) {
+        *self.second.lock().await = None;
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -130,14 +149,17 @@ pub(super) fn is_fatal(error: &RedisError) -> bool {
 /// Connects and checks.
 pub(super) async fn connect(options: &RedisOptions, serial: u64) -> Result<(Up, PubSubStream), String> {
     let client = resolve(&options.servers).await?;
-    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_WITHIN)).set_response_timeout(Some(ANSWER_WITHIN));
-    let commands = client.get_multiplexed_async_connection_with_config(&config).await;
+    let commands = client.get_multiplexed_async_connection_with_config(&config()).await;
     let mut commands = commands.map_err(|error| why(&error))?;
     check(&mut commands).await?;
     let scripts = Loaded::load(&mut commands).await.map_err(|error| format!("the scripts cannot be loaded: {}", why(&error)))?;
     let subscriber = timeout(CONNECT_WITHIN + ANSWER_WITHIN, client.get_async_pubsub()).await;
     let (sink, stream) = subscriber.map_err(|_| "no connection for subscriptions in time")?.map_err(|error| why(&error))?.split();
-    Ok((Up { serial, commands, sink, scripts }, stream))
+    Ok((Up { serial, commands, sink, scripts, client, second: Mutex::default() }, stream))
+}
+
+fn config() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_WITHIN)).set_response_timeout(Some(ANSWER_WITHIN))
 }
 
 /// Errors of connecting may name the address but never hold what is in the URL.
@@ -147,11 +169,10 @@ fn why(error: &RedisError) -> String {
 
 async fn check(connection: &mut MultiplexedConnection) -> Result<(), String> {
     let info: String = redis::cmd("INFO").arg("replication").query_async(connection).await.map_err(|error| why(&error))?;
-    let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
-    if field("role") != Some("master") {
+    if field(&info, "role") != Some("master") {
         return Err("the server is a replica".into());
     }
-    if field("master_replid").is_none_or(|id| id.len() != 40 || !id.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+    if replication_id(&info).is_none_or(|id| id.len() != 40 || !id.bytes().all(|byte| byte.is_ascii_hexdigit())) {
         return Err("the server does not tell its replication id".into());
     }
     let memory: String = redis::cmd("INFO").arg("memory").query_async(connection).await.map_err(|error| why(&error))?;
@@ -160,6 +181,15 @@ async fn check(connection: &mut MultiplexedConnection) -> Result<(), String> {
         return Err(format!("maxmemory-policy is {policy}: it would drop messages and members; set it to noeviction"));
     }
     Ok(())
+}
+
+fn field<'i>(info: &'i str, name: &str) -> Option<&'i str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+}
+
+/// From `INFO replication`: which history of writes the server continues.
+pub(super) fn replication_id(info: &str) -> Option<&str> {
+    field(info, "master_replid")
 }
 
 async fn resolve(servers: &Servers) -> Result<Client, String> {
@@ -181,8 +211,7 @@ async fn resolve(servers: &Servers) -> Result<Client, String> {
 }
 
 async fn ask(sentinel: &Client, name: &str) -> Result<(String, u16), String> {
-    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_WITHIN)).set_response_timeout(Some(ANSWER_WITHIN));
-    let mut connection = sentinel.get_multiplexed_async_connection_with_config(&config).await.map_err(|error| why(&error))?;
+    let mut connection = sentinel.get_multiplexed_async_connection_with_config(&config()).await.map_err(|error| why(&error))?;
     let answer: Option<(String, u16)> =
         redis::cmd("SENTINEL").arg("get-master-addr-by-name").arg(name).query_async(&mut connection).await.map_err(|error| why(&error))?;
     answer.ok_or_else(|| "it does not know that name".into())

@@ -14,8 +14,12 @@ pub struct RedisOptions {
     pub partitions: u16,
     /// How long a node's id and its members outlive it.
     pub lease: Duration,
-    /// How often a node sends itself a message; after two that did not come back the connections are made anew.
+    /// How often a node sends a probe into each partition; after two that did not come back the connections are made anew.
     pub echo_every: Duration,
+    /// How often a node tells what it wrote, so that who missed the last publication of a topic notices.
+    pub digest_every: Duration,
+    /// How often the heads of busy topics are compared with what was heard.
+    pub sweep_every: Duration,
 }
 
 /// Where the primary is found.
@@ -53,7 +57,16 @@ impl RedisOptions {
             Some(rest) => sentinels(rest)?,
             None => Servers::One(client(url)?),
         };
-        Ok(Self { servers, prefix: "peal".into(), partitions: 4, lease: Duration::from_secs(15), echo_every: Duration::from_secs(5) })
+        let seconds = Duration::from_secs;
+        Ok(Self {
+            servers,
+            prefix: "peal".into(),
+            partitions: 4,
+            lease: seconds(15),
+            echo_every: seconds(5),
+            digest_every: seconds(1),
+            sweep_every: seconds(60),
+        })
     }
 }
 

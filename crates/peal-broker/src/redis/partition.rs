@@ -4,20 +4,22 @@
 //! arrived, and one batch record is enough for a blind retry. Invariant: a batch keeps its number until it is answered, and a number is
 //! used for one batch only.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use peal_core::exchange::{BrokerError, PresenceUpdate, Publish, Published};
-use peal_core::{Position, Topic};
+use peal_core::{Durability, Position, Topic};
 use redis::{RedisError, Value};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 
 use super::batch::Batch;
-use super::era::generation_of;
+use super::confirm::Stored;
+use super::known::KnownTopics;
 use super::link::{Up, is_fatal};
+use super::probe::Probe;
 use super::shared::Shared;
 
 /// Publications in one call, once that many wait. A single publish call may bring more, and is not divided.
@@ -27,12 +29,9 @@ const WAITING_MAX: usize = 20_000;
 /// From its first attempt a batch may take this long; then its outcome is called unknown.
 const RETRY_WITHIN: Duration = Duration::from_secs(2);
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
-/// Topics whose era and last acknowledged position are remembered.
-const KNOWN_MAX: usize = 100_000;
-/// What was acknowledged so lately is evidence that is kept before anything else.
-const EVIDENCE: Duration = Duration::from_secs(60);
-/// A stream's expiry is renewed at most this often.
-const RENEW_EVERY: Duration = Duration::from_secs(60);
+/// A batch that is smaller than this lets others run first that may add to it, for so long at most. A lone publish costs one turn of the runtime.
+const BATCH_MIN: usize = 16;
+const GATHER_WITHIN: Duration = Duration::from_micros(100);
 
 pub(super) enum Job {
     Publish {
@@ -45,6 +44,8 @@ pub(super) enum Job {
     },
     /// Only make sure that the generation is this server's.
     Touch(oneshot::Sender<Result<(), BrokerError>>),
+    /// Send this number to this node itself.
+    Probe(u64, oneshot::Sender<Result<(), BrokerError>>),
 }
 
 /// A presence change.
@@ -60,7 +61,7 @@ impl Job {
         match self {
             Self::Publish { items, .. } => items.len(),
             Self::Presence { .. } => 1,
-            Self::Touch(_) => 0,
+            Self::Touch(_) | Self::Probe(..) => 0,
         }
     }
 
@@ -69,25 +70,13 @@ impl Job {
         match self {
             Self::Publish { items, answer } => drop(answer.send(vec![Err(why.clone()); items.len()])),
             Self::Presence { answer, .. } => drop(answer.send(Err(why.clone()))),
-            Self::Touch(answer) => drop(answer.send(Err(why.clone()))),
+            Self::Touch(answer) | Self::Probe(_, answer) => drop(answer.send(Err(why.clone()))),
         }
     }
 
     fn goes_with(&self, other: &Self) -> bool {
-        matches!(
-            (self, other),
-            (Self::Publish { .. } | Self::Touch(_), Self::Publish { .. } | Self::Touch(_)) | (Self::Presence { .. }, Self::Presence { .. })
-        )
+        matches!(self, Self::Presence { .. }) == matches!(other, Self::Presence { .. })
     }
-}
-
-/// What this node was told last about a topic that it publishes to.
-#[derive(Debug, Clone)]
-struct Known {
-    topic: Topic,
-    acknowledged: Position,
-    at: Instant,
-    renewed: Instant,
 }
 
 #[derive(Debug)]
@@ -99,7 +88,10 @@ pub(super) struct Partition {
     generation: AtomicU64,
     /// Up to which generation every node has written down what it saw.
     settled: watch::Sender<u64>,
-    known: Mutex<HashMap<String, Known>>,
+    known: Mutex<KnownTopics>,
+    probe: Mutex<Probe>,
+    /// Something happens to it when a probe has come back.
+    arrived: watch::Sender<()>,
 }
 
 impl std::fmt::Debug for Job {
@@ -117,6 +109,8 @@ impl Partition {
             generation: AtomicU64::new(0),
             settled: watch::Sender::new(0),
             known: Mutex::default(),
+            probe: Mutex::default(),
+            arrived: watch::Sender::new(()),
         }
     }
 
@@ -139,12 +133,28 @@ impl Partition {
     async fn take(&self) -> Vec<Job> {
         loop {
             let woken = self.wake.notified();
-            let jobs = self.take_waiting();
-            if !jobs.is_empty() {
-                return jobs;
+            if self.waiting() > 0 {
+                self.gather().await;
+                return self.take_waiting();
             }
             woken.await;
         }
+    }
+
+    /// Lets those run who are about to add to a small batch, as long as somebody does.
+    async fn gather(&self) {
+        let (began, mut waiting) = (Instant::now(), self.waiting());
+        loop {
+            tokio::task::yield_now().await;
+            let before = std::mem::replace(&mut waiting, self.waiting());
+            if waiting == before || waiting >= BATCH_MIN || began.elapsed() > GATHER_WITHIN {
+                return;
+            }
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        Self::lock(&self.queue).0.len()
     }
 
     fn take_waiting(&self) -> Vec<Job> {
@@ -183,39 +193,35 @@ impl Partition {
         let _ = tokio::time::timeout(within, settled.wait_for(|settled| *settled >= generation)).await;
     }
 
-    /// The era that this node knows of a stream, and whether the stream's expiry is to be renewed.
-    pub(super) fn era(&self, stream: &str) -> (u64, bool) {
-        let mut known = Self::lock(&self.known);
-        let Some(topic) = known.get_mut(stream) else { return (0, true) };
-        let renew = topic.renewed.elapsed() > RENEW_EVERY;
-        if renew {
-            topic.renewed = Instant::now();
-        }
-        (topic.acknowledged.era, renew)
+    pub(super) fn known(&self) -> MutexGuard<'_, KnownTopics> {
+        Self::lock(&self.known)
     }
 
-    pub(super) fn acknowledged(&self, stream: &str, topic: &Topic, position: Position) {
-        let now = Instant::now();
-        let mut known = Self::lock(&self.known);
-        if let Some(topic) = known.get_mut(stream) {
-            topic.acknowledged = topic.acknowledged.max(position);
-            topic.at = now;
-            return;
+    pub(super) fn probe(&self) -> MutexGuard<'_, Probe> {
+        Self::lock(&self.probe)
+    }
+
+    /// A probe came back.
+    pub(super) fn probe_returned(&self, shared: &Shared, number: u64) {
+        let latency = self.probe().returned(number, Instant::now().into_std());
+        if let Some(latency) = latency {
+            shared.metrics.probe_latency_seconds.observe(latency.as_secs_f64());
+            self.arrived.send_replace(());
         }
-        if known.len() >= KNOWN_MAX {
-            known.retain(|_, topic| now - topic.at < EVIDENCE);
-            if known.len() >= KNOWN_MAX {
-                known.clear();
+    }
+
+    /// Waits until everything that was published before this call has arrived, if it ever will: a later probe has come back. False if none does.
+    pub(super) async fn all_arrived(&self, within: Duration) -> bool {
+        let sent = self.probe().last_sent();
+        let mut arrived = self.arrived.subscribe();
+        let waiting = async {
+            while !self.probe().has_returned_after(sent) {
+                if arrived.changed().await.is_err() {
+                    return;
+                }
             }
-        }
-        known.insert(stream.into(), Known { topic: topic.clone(), acknowledged: position, at: now, renewed: now });
-    }
-
-    /// What was acknowledged in generations before this one.
-    pub(super) fn acknowledged_before(&self, generation: u64) -> Vec<(Topic, Position)> {
-        let known = Self::lock(&self.known);
-        let earlier = known.values().filter(|known| generation_of(known.acknowledged) < generation);
-        earlier.map(|known| (known.topic.clone(), known.acknowledged)).collect()
+        };
+        tokio::time::timeout(within, waiting).await.is_ok()
     }
 }
 
@@ -232,30 +238,41 @@ pub(super) async fn run(shared: Arc<Shared>, partition: Arc<Partition>) {
 async fn carry_out(shared: &Shared, partition: &Partition, number: u64, jobs: Vec<Job>) {
     let batch = Batch::new(shared, partition, &jobs);
     match call_until_answered(shared, partition, number, &batch).await {
-        Ok(results) => {
-            let mut results = results.into_iter();
+        Ok(mut answered) => {
             for job in jobs {
-                answer(shared, partition, job, &mut results);
+                answer(shared, partition, job, &mut answered);
             }
         }
         Err(why) => jobs.into_iter().for_each(|job| job.refuse(&why)),
     }
 }
 
-fn answer(shared: &Shared, partition: &Partition, job: Job, results: &mut impl Iterator<Item = String>) {
-    let mut next = || results.next().unwrap_or_else(|| "!Redis answered for fewer than were sent".into());
+/// What a call was answered with: one result per publication and change, by this server.
+struct Answered {
+    up: Arc<Up>,
+    replid: String,
+    results: std::vec::IntoIter<String>,
+}
+
+fn answer(shared: &Shared, partition: &Partition, job: Job, answered: &mut Answered) {
+    let mut next = || answered.results.next().unwrap_or_else(|| "!Redis answered for fewer than were sent".into());
     match job {
         Job::Publish { items, answer } => {
             let results = items.iter().map(|item| {
                 let result = outcome(&next())?;
                 if let Some(position) = result.position {
                     let stream = shared.keys.stream(&item.topic);
-                    partition.acknowledged(&stream, &item.topic, position);
+                    acknowledged(shared, partition, &stream, &item.topic, position);
                     shared.sweeper.note(&stream, item.retention.ttl_ms);
                 }
                 Ok(Published { id: item.draft.id.clone(), position: result.position, duplicate: result.duplicate })
             });
             let results = results.collect();
+            let replicated: Vec<_> = items.iter().map(|item| item.durability == Durability::Replicated && !item.draft.ephemeral).collect();
+            if replicated.contains(&true) {
+                let (up, replid) = (Arc::clone(&answered.up), answered.replid.clone());
+                return shared.confirmations.ask(shared, Stored { up, replid, results, replicated, answer });
+            }
             drop(answer.send(results));
         }
         Job::Presence { change, answer } => {
@@ -266,11 +283,18 @@ fn answer(shared: &Shared, partition: &Partition, job: Job, results: &mut impl I
                 (text, _) => outcome(text).map(|outcome| outcome.position),
             };
             if let Ok(Some(position)) = result {
-                partition.acknowledged(&shared.keys.stream(&change.update.topic), &change.update.topic, position);
+                acknowledged(shared, partition, &shared.keys.stream(&change.update.topic), &change.update.topic, position);
             }
             drop(answer.send(result));
         }
         Job::Touch(answer) => drop(answer.send(Ok(()))),
+        Job::Probe(_, answer) => drop(answer.send(outcome(&next()).map(drop))),
+    }
+}
+
+fn acknowledged(shared: &Shared, partition: &Partition, stream: &str, topic: &Topic, position: Position) {
+    if partition.known().acknowledged(stream, topic, position) {
+        shared.metrics.era_changes.with_label_values(&["expired"]).inc();
     }
 }
 
@@ -293,12 +317,12 @@ fn outcome(text: &str) -> Result<Outcome, BrokerError> {
 }
 
 /// Sends a batch, over as many connections as it takes, until it is answered or its time is up.
-async fn call_until_answered(shared: &Shared, partition: &Partition, number: u64, batch: &Batch) -> Result<Vec<String>, BrokerError> {
+async fn call_until_answered(shared: &Shared, partition: &Partition, number: u64, batch: &Batch) -> Result<Answered, BrokerError> {
     let deadline = Instant::now() + RETRY_WITHIN;
     loop {
         let up = shared.link.up().await?;
         match call(shared, partition, &up, number, batch).await {
-            Ok(results) => return Ok(results),
+            Ok((replid, results)) => return Ok(Answered { up, replid, results: results.into_iter() }),
             Err(error) => {
                 shared.link.judge(up.serial, &error);
                 let away = BrokerError::Away(format!("Redis: {error}"));
@@ -316,7 +340,7 @@ async fn call_until_answered(shared: &Shared, partition: &Partition, number: u64
     }
 }
 
-async fn call(shared: &Shared, partition: &Partition, up: &Up, number: u64, batch: &Batch) -> Result<Vec<String>, RedisError> {
+async fn call(shared: &Shared, partition: &Partition, up: &Up, number: u64, batch: &Batch) -> Result<(String, Vec<String>), RedisError> {
     let mut call = up.scripts.call(batch.script, batch.keys.len());
     for key in &batch.keys {
         call.arg(key);
@@ -326,9 +350,14 @@ async fn call(shared: &Shared, partition: &Partition, up: &Up, number: u64, batc
         call.arg(argument);
     }
     let answer: Vec<Value> = call.query_async(&mut up.commands.clone()).await?;
-    let mut answer = answer.into_iter().filter_map(super::frame::text).skip(1);
+    let mut answer = answer.into_iter().filter_map(super::frame::text);
+    let what = answer.next().unwrap_or_default();
+    if !matches!(what.as_str(), "OK" | "AGAIN") {
+        shared.metrics.era_changes.with_label_values(&[&what]).inc();
+    }
     if let Some(generation) = answer.next().and_then(|text| text.parse().ok()) {
         shared.heard_generation(partition.index, generation);
     }
-    Ok(answer.collect())
+    let replid = answer.next().unwrap_or_default();
+    Ok((replid, answer.collect()))
 }

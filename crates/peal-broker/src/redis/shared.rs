@@ -1,7 +1,6 @@
 //! What the broker's tasks share.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use peal_core::exchange::{BrokerError, PresenceUpdate};
@@ -10,8 +9,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::attachments::Attachments;
 use super::batch::member_field;
+use super::confirm::Confirmations;
 use super::keys::Keys;
 use super::link::Link;
+use super::metrics::Metrics;
 use super::options::RedisOptions;
 use super::partition::{Job, Partition};
 use super::subscriptions::Subscriptions;
@@ -32,21 +33,26 @@ pub(super) struct Shared {
     pub(super) sweeper: Sweeper,
     /// Where new generations are announced; one message per generation and partition.
     pub(super) generations: mpsc::UnboundedSender<(u16, u64)>,
-    /// The last of its own messages that came back.
-    pub(super) echoed: AtomicU64,
+    pub(super) confirmations: Confirmations,
+    pub(super) metrics: Metrics,
+    /// Asks the task of the lease to give it back and to end, and to say so.
+    pub(super) closing: mpsc::Sender<oneshot::Sender<()>>,
     /// Members that this node has, or has asked for: what it holds in Redis beyond them is a leftover.
     own_members: Mutex<HashMap<Topic, HashSet<String>>>,
 }
 
+/// The ways to ask the broker's tasks.
+pub(super) struct Asked {
+    pub(super) link: Link,
+    pub(super) subscriptions: Subscriptions,
+    pub(super) confirmations: Confirmations,
+    pub(super) generations: mpsc::UnboundedSender<(u16, u64)>,
+    pub(super) closing: mpsc::Sender<oneshot::Sender<()>>,
+}
+
 impl Shared {
-    pub(super) fn new(
-        options: RedisOptions,
-        tag: String,
-        inbox: Arc<dyn Inbox>,
-        link: Link,
-        subscriptions: Subscriptions,
-        generations: mpsc::UnboundedSender<(u16, u64)>,
-    ) -> Self {
+    pub(super) fn new(options: RedisOptions, tag: String, inbox: Arc<dyn Inbox>, asked: Asked) -> Self {
+        let Asked { link, subscriptions, confirmations, generations, closing } = asked;
         Self {
             keys: Keys::new(&options.prefix, options.partitions),
             partitions: (0..options.partitions).map(|index| Arc::new(Partition::new(index))).collect(),
@@ -58,7 +64,9 @@ impl Shared {
             subscriptions,
             sweeper: Sweeper::default(),
             generations,
-            echoed: AtomicU64::new(0),
+            confirmations,
+            metrics: Metrics::new(),
+            closing,
             own_members: Mutex::default(),
         }
     }
@@ -72,6 +80,18 @@ impl Shared {
             // The task that hears it ends with the broker.
             let _ = self.generations.send((partition, generation));
         }
+    }
+
+    /// Why not everything can be delivered at this moment.
+    pub(super) fn unready(&self) -> Vec<String> {
+        if let Some(why) = self.link.why_down() {
+            return vec![why];
+        }
+        let unready = self.partitions.iter().filter_map(|partition| {
+            let why = partition.probe().unready()?;
+            Some(format!("partition {} of Redis: {why}", partition.index))
+        });
+        unready.collect()
     }
 
     /// Makes sure that a partition's generation is that of the server which answers at this moment.

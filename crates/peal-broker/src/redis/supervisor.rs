@@ -1,18 +1,20 @@
 //! Keeps the connections: makes them, subscribes everything again, hears what is published, and notices when nothing comes any more.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use peal_core::exchange::Delivery;
 use redis::Msg;
 use redis::aio::PubSubStream;
+use tokio::sync::oneshot;
 
 use super::attachments::Heard;
-use super::frame::{Frame, parse, read_frame};
+use super::digest;
+use super::frame::{Frame, read_frame};
 use super::link::{Reports, Up, connect};
-use super::shared::Shared;
+use super::partition::{Job, Partition};
+use super::shared::{Shared, ended};
 use super::subscriptions::subscribe_on;
 use super::tasks::Tasks;
 
@@ -22,8 +24,6 @@ const RETRY_MAX: Duration = Duration::from_secs(1);
 const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(30);
 /// Publications handed over at once.
 const CHUNK: usize = 256;
-/// Own messages that may be missing before the connections count as dead.
-const ECHOES_MISSED_MAX: u64 = 2;
 
 /// Runs until the broker ends. `first` is the connection that was made to open it.
 pub(super) async fn run(shared: Arc<Shared>, first: (Up, PubSubStream), mut reports: Reports) {
@@ -57,9 +57,11 @@ async fn serve(shared: &Arc<Shared>, up: Arc<Up>, stream: PubSubStream, reports:
     let serial = up.serial;
     let _reader = Tasks::of(tokio::spawn(read(Arc::clone(shared), serial, stream)));
     let names = shared.attachments.names();
-    let echo: Vec<Arc<str>> = vec![shared.keys.echo(&shared.tag).into()];
+    let echoes = shared.partitions.iter().map(|partition| shared.keys.echo(partition.index, &shared.tag).into());
+    let own: Vec<Arc<str>> = echoes.chain([shared.keys.digest().into()]).collect();
+    shared.partitions.iter().for_each(|partition| partition.probe().begin());
     let everything = async {
-        subscribe_on(shared, &up, &echo).await?;
+        subscribe_on(shared, &up, &own).await?;
         subscribe_on(shared, &up, &names).await
     };
     match tokio::time::timeout(SUBSCRIBE_WITHIN, everything).await {
@@ -73,7 +75,6 @@ async fn serve(shared: &Arc<Shared>, up: Arc<Up>, stream: PubSubStream, reports:
     let _resume = Tasks::of(tokio::spawn(resume(Arc::clone(shared), serial)));
     *pause = RETRY_FIRST;
     let mut ticks = tokio::time::interval(shared.options.echo_every);
-    let mut sent = shared.echoed.load(Ordering::Relaxed);
     loop {
         // Both branches are cancellation-safe.
         tokio::select! {
@@ -83,22 +84,25 @@ async fn serve(shared: &Arc<Shared>, up: Arc<Up>, stream: PubSubStream, reports:
                 None => return "the broker has ended".into(),
             },
             _ = ticks.tick() => {
-                if sent.saturating_sub(shared.echoed.load(Ordering::Relaxed)) >= ECHOES_MISSED_MAX {
+                if shared.partitions.iter().any(|partition| partition.probe().is_lost()) {
                     return "what this node publishes does not come back to it".into();
                 }
-                sent += 1;
-                tokio::spawn(send_echo(Arc::clone(shared), Arc::clone(&up), sent));
+                shared.partitions.iter().for_each(send_probe);
             }
         }
     }
 }
 
-async fn send_echo(shared: Arc<Shared>, up: Arc<Up>, number: u64) {
-    let mut publish = redis::cmd("PUBLISH");
-    publish.arg(shared.keys.echo(&shared.tag)).arg(number);
-    if let Err(error) = publish.exec_async(&mut up.commands.clone()).await {
-        shared.link.judge(up.serial, &error);
-    }
+/// The whole way of a publish, so that nothing on it can fail unnoticed.
+fn send_probe(partition: &Arc<Partition>) {
+    let number = partition.probe().send(Instant::now());
+    let (answer, wait) = oneshot::channel();
+    partition.push(Job::Probe(number, answer));
+    let partition = Arc::clone(partition);
+    tokio::spawn(async move {
+        let refused = wait.await.unwrap_or_else(|_| Err(ended())).err().map(|why| why.to_string());
+        partition.probe().answered(refused);
+    });
 }
 
 /// Learns whose generation it is, then has every head checked: something may have been published while nobody here listened.
@@ -114,10 +118,10 @@ async fn resume(shared: Arc<Shared>, serial: u64) {
 }
 
 async fn read(shared: Arc<Shared>, serial: u64, stream: PubSubStream) {
-    let echo = shared.keys.echo(&shared.tag);
+    let digest = shared.keys.digest();
     let mut chunks = stream.ready_chunks(CHUNK);
     while let Some(messages) = chunks.next().await {
-        let deliveries: Vec<Delivery> = messages.iter().filter_map(|message| hear(&shared, &echo, message)).collect();
+        let deliveries: Vec<Delivery> = messages.iter().filter_map(|message| hear(&shared, &digest, message)).collect();
         if !deliveries.is_empty() {
             shared.inbox.deliver(deliveries);
         }
@@ -125,12 +129,10 @@ async fn read(shared: Arc<Shared>, serial: u64, stream: PubSubStream) {
     shared.link.broken(serial, "the connection for subscriptions has ended");
 }
 
-fn hear(shared: &Shared, echo: &str, message: &Msg) -> Option<Delivery> {
+fn hear(shared: &Shared, digest: &str, message: &Msg) -> Option<Delivery> {
     let (name, payload) = (message.get_channel_name(), message.get_payload_bytes());
-    if name == echo {
-        if let Some(number) = parse(payload) {
-            shared.echoed.fetch_max(number, Ordering::Relaxed);
-        }
+    if name == digest {
+        digest::hear(shared, payload);
         return None;
     }
     let Some(frame) = read_frame(payload) else {
@@ -153,6 +155,10 @@ fn hear(shared: &Shared, echo: &str, message: &Msg) -> Option<Delivery> {
             }
             Heard::Nobody => None,
         },
+        Frame::Echo(partition, number) => {
+            shared.partitions.get(usize::from(partition))?.probe_returned(shared, number);
+            None
+        }
         Frame::Loss => {
             let topic = shared.attachments.topic(name)?;
             shared.inbox.interrupted(vec![topic]);

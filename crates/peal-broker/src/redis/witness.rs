@@ -70,7 +70,7 @@ async fn write_down(shared: &Shared, partition: u16, generation: u64) -> Result<
     let mine = |topic: &Topic| shared.keys.partition(topic) == partition;
     let mut ends: HashMap<(Topic, u64), Position> = HashMap::new();
     let heard = shared.attachments.heard_before(generation, mine).into_iter();
-    for (topic, end) in heard.chain(shared.partitions[usize::from(partition)].acknowledged_before(generation)) {
+    for (topic, end) in heard.chain(shared.partitions[usize::from(partition)].known().acknowledged_before(generation)) {
         if !matches!(topic.lane, Lane::Presence(_)) {
             let known = ends.entry((topic, end.era)).or_insert(end);
             *known = end.max(*known);

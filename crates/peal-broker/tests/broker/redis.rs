@@ -1,8 +1,12 @@
 //! The Redis broker against real servers. `suite` is the contract of every broker; the files below are the days on which something breaks.
 
 mod connection;
+mod deaf;
 mod failover;
+mod health;
 mod nodes;
+mod replicated;
+mod tails;
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -30,6 +34,7 @@ fn options_for(url: &str) -> RedisOptions {
     let mut options = RedisOptions::new(url).expect("a URL");
     options.lease = Duration::from_millis(900);
     options.echo_every = Duration::from_millis(300);
+    options.digest_every = Duration::from_millis(50);
     options
 }
 

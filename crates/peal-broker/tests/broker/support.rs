@@ -84,7 +84,7 @@ pub(crate) fn presence(topic: &Topic, op: PresenceOp, user: &str, slot: u32, dat
 pub(crate) struct Received {
     deliveries: Mutex<VecDeque<Delivery>>,
     arrived: tokio::sync::Notify,
-    interruptions: AtomicU64,
+    interruptions: Mutex<VecDeque<Vec<Topic>>>,
     interrupted: tokio::sync::Notify,
 }
 
@@ -109,12 +109,22 @@ impl Received {
 
     /// Waits until the broker has said that something may have been lost, and forgets it.
     pub(crate) async fn interruption(&self) {
+        self.interruption_of().await;
+        self.interruptions.lock().expect("no test panics while holding it").clear();
+    }
+
+    /// The topics of the next one; none means all.
+    pub(crate) async fn interruption_of(&self) -> Vec<Topic> {
         let interruption = async {
-            while self.interruptions.swap(0, Ordering::Relaxed) == 0 {
-                self.interrupted.notified().await;
+            loop {
+                let interrupted = self.interrupted.notified();
+                if let Some(topics) = self.interruptions.lock().expect("no test panics while holding it").pop_front() {
+                    return topics;
+                }
+                interrupted.await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), interruption).await.expect("the broker says that it was interrupted");
+        tokio::time::timeout(Duration::from_secs(20), interruption).await.expect("the broker says that it was interrupted")
     }
 
     pub(crate) fn take(&self) -> Vec<Delivery> {
@@ -128,8 +138,8 @@ impl Inbox for Received {
         self.arrived.notify_one();
     }
 
-    fn interrupted(&self, _topics: Vec<Topic>) {
-        self.interruptions.fetch_add(1, Ordering::Relaxed);
+    fn interrupted(&self, topics: Vec<Topic>) {
+        self.interruptions.lock().expect("no test panics while holding it").push_back(topics);
         self.interrupted.notify_one();
     }
 }

@@ -24,7 +24,11 @@ local seen = tonumber(ARGV[2])
 
 local function int(n) return string.format('%.0f', n) end
 
-local function new_generation(floor)
+-- Why this call began a new generation, if it did; the last reason counts.
+local changed
+
+local function new_generation(floor, reason)
+  changed = reason
   g = math.max(sec, g + 1, floor + 1)
   e = g * SPAN + usec
   redis.call('HSET', fence, 'r', replid, 'g', int(g), 'e', int(e))
@@ -32,18 +36,23 @@ end
 
 local function new_era(top_generation)
   if top_generation > g then
-    new_generation(top_generation)
+    new_generation(top_generation, 'stream')
   end
   e = e + 1
   if math.floor(e / SPAN) ~= g then
-    new_generation(0)
+    new_generation(0, 'counter')
     e = e + 1
   end
   redis.call('HSET', fence, 'e', int(e))
   return e
 end
 
-if f[1] ~= replid or seen > g then new_generation(seen) end
+if f[1] ~= replid then
+  -- Another server, or the same one after somebody else was; or it has lost the fence, or never had one.
+  new_generation(seen, f[1] and 'server' or seen > 0 and 'fence' or 'first')
+elseif seen > g then
+  new_generation(seen, 'fence')
+end
 
 -- A stream lives for a day after its last entry. Eras above a mark were begun after the mark was made; while that is less than a
 -- day ago, a topic whose stream is missing has had none of them.
@@ -58,7 +67,7 @@ local done = redis.call('GET', record)
 if done then
   local number, rest = string.match(done, '^(%d+)\n(.*)$')
   if number == ARGV[1] then
-    local answer = { 'AGAIN', int(g) }
+    local answer = { 'AGAIN', int(g), replid }
     for result in string.gmatch(rest, '([^\n]+)\n') do answer[#answer + 1] = result end
     return answer
   elseif tonumber(number) > tonumber(ARGV[1]) then
@@ -74,8 +83,8 @@ local function reply()
   if #results > 0 then
     redis.call('SET', record, ARGV[1] .. '\n' .. table.concat(results, '\n') .. '\n', 'EX', 120)
   end
-  local answer = { 'OK', int(g) }
-  for i = 1, #results do answer[i + 2] = results[i] end
+  local answer = { changed or 'OK', int(g), replid }
+  for i = 1, #results do answer[i + 3] = results[i] end
   return answer
 end
 

@@ -1,6 +1,7 @@
 #!lua
 -- Node ids, each leased to one incarnation. KEYS[1] nodes: id -> `<tag> <Unix ms at which the lease ends>`
--- ARGV: tag, lease in ms, the id held or 0, the first id to try, ids in all. Answers the id, or 0 if another incarnation has the id held.
+-- ARGV: tag, lease in ms (0 gives it back), the id held or 0, the first id to try, ids in all. Answers the id, or 0 if another incarnation
+-- has the id held.
 
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -17,6 +18,10 @@ end
 
 if held > 0 then
   if not is_free(held) then return 0 end
+  if ARGV[2] == '0' then
+    redis.call('HDEL', KEYS[1], held)
+    return held
+  end
   redis.call('HSET', KEYS[1], held, tag .. ' ' .. ends)
   return held
 end

@@ -1,7 +1,7 @@
 -- Publishes a batch. With no message it only makes sure that the generation is this server's.
 --
 -- KEYS from 3: per message its stream and, with an id, where its position is remembered
--- ARGV from 3: per message the known era or 0, count, expire in seconds, flags (1 an id, 2 ephemeral), retention in ms, blob
+-- ARGV from 3: per message the known era or 0, count, expire in seconds, flags (1 an id, 2 ephemeral, 4 a probe), retention in ms, blob
 
 local key, i = 3, 3
 while i <= #ARGV do
@@ -21,7 +21,8 @@ while i <= #ARGV do
     if flags < 2 then id, before = append(stream, era, count, expire_s, { 'k', ttl_ms, 'd', blob }) end
     if id then
       if idkey then redis.call('SET', idkey, id, 'EX', 120) end
-      redis.call('PUBLISH', stream, 'M ' .. id .. ' ' .. int(ts) .. ' ' .. before .. ' ' .. blob)
+      local frame = flags == 4 and 'E ' .. blob or 'M ' .. id .. ' ' .. int(ts) .. ' ' .. before .. ' ' .. blob
+      redis.call('PUBLISH', stream, frame)
       results[#results + 1] = id
     else
       results[#results + 1] = before

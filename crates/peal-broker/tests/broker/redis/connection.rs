@@ -74,7 +74,7 @@ async fn a_server_that_hangs_is_given_up_within_seconds_and_taken_back() {
     let refused = broker.publish(vec![idempotent(&topic, "x")]).await.remove(0);
     assert!(matches!(refused, Err(BrokerError::Away(_))), "{refused:?}");
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
-    assert!(broker.away().is_some());
+    assert!(!broker.away().is_empty());
     let began = Instant::now();
     let refused = broker.publish(vec![publish(&topic, "y")]).await.remove(0);
     assert!(refused.is_err() && began.elapsed() < Duration::from_millis(1_500), "later ones are refused at once");

@@ -78,6 +78,51 @@ async fn nodes_have_different_numbers_and_a_number_outlives_a_flush() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_that_claim_one_number_part_and_keep_their_members() {
+    let server = RedisServer::start();
+    let nodes = [open(&server, Arc::default()).await, open(&server, Arc::default()).await];
+    let topic = fresh_presence();
+    for (slot, (node, user)) in nodes.iter().zip(["ada", "bob"]).enumerate() {
+        node.presence_update(presence(&topic, PresenceOp::Enter, user, slot as u32, "1")).await.expect("enters");
+    }
+    // A primary that had not heard of the first lease was promoted and gave its number to the second node.
+    let second = server.command(&["HGET", "pealnodes", "2"]);
+    server.command(&["HSET", "pealnodes", "1", &second]);
+    server.command(&["HDEL", "pealnodes", "2"]);
+    wait_until("each has a lease of its own", || {
+        let leases = server.command(&["HGETALL", "pealnodes"]);
+        let tags: BTreeSet<_> = leases.lines().filter_map(|line| line.split_once(' ')).map(|(tag, _)| tag.to_owned()).collect();
+        tags.len() == 2
+    });
+    for node in &nodes {
+        users_become(node, &topic, &["ada", "bob"]).await;
+    }
+    let late = RedisBroker::open(options(&server)).await.expect("opens").node();
+    assert!(server.command(&["HLEN", "pealnodes"]).parse::<u16>().expect("a number") >= late.min(3), "{late} is a number of its own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_stops_cleanly_gives_its_number_back_at_once() {
+    let server = RedisServer::start();
+    let mut long = options(&server);
+    long.lease = std::time::Duration::from_secs(3_600);
+    let node = RedisBroker::open(long.clone()).await.expect("opens").broker(Arc::<Received>::default());
+    assert_eq!(server.command(&["HLEN", "pealnodes"]), "1");
+    node.close().await;
+    assert_eq!(server.command(&["HLEN", "pealnodes"]), "0", "it had no members");
+
+    let survivor = open(&server, Arc::default()).await;
+    let node = RedisBroker::open(long).await.expect("opens").broker(Arc::<Received>::default());
+    let topic = fresh_presence();
+    node.presence_update(presence(&topic, PresenceOp::Enter, "ada", 1, "1")).await.expect("enters");
+    node.close().await;
+    node.close().await;
+    assert_eq!(users(&survivor, &topic).await, ["ada"], "its clients may come back elsewhere first");
+    users_become(&survivor, &topic, &[]).await;
+    wait_until("its number is free", || server.command(&["HLEN", "pealnodes"]) == "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn members_of_a_dead_node_leave_and_others_stay() {
     let server = RedisServer::start();
     let received = Arc::new(Received::default());
