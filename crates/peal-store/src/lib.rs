@@ -21,6 +21,7 @@ mod idempotency;
 mod key;
 mod keyring;
 mod page;
+mod quota;
 mod revocation;
 mod rule;
 mod seed;

@@ -4,7 +4,7 @@
 //!   sent out of order, a batch counts once or is answered with what is missing.
 //! - **Recomputed, never added.** Hours and days are sums of what is below them ([`rollup`]), so a roll-up may be repeated, interrupted or
 //!   run by several workers at once.
-//! - **One order of locks**: source, minutes, breakdowns, samples, marks, each sorted by key; roll-ups lock nothing but marks, in the same
+//! - **One order of locks**: source, minutes, breakdowns, samples, marks, months, each sorted by key; roll-ups lock nothing but marks, in the same
 //!   order. So nobody deadlocks, and a roll-up waits at most for a batch that took a mark while it looked.
 //!
 //! The edges' sources and the roll-ups are above the tenants; everything that is read for a tenant takes its app.

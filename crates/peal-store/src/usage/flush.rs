@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use peal_core::usage::{Batch, BreakdownRow, Row, Sample};
 use sqlx::PgConnection;
 use sqlx::types::Json;
-use time::{Duration, OffsetDateTime};
+use time::{Date, Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{LATE_DAYS, unix};
 use crate::error::StoreError;
+use crate::quota::first_of_month;
 use crate::store::Store;
 
 /// A batch is tried again at once so often where the first attempt met a missing partition or a deadlock.
@@ -71,6 +72,7 @@ impl Store {
         breakdown_add(&mut txn, &breakdown).await?;
         samples_add(&mut txn, batch.source, &samples).await?;
         mark_dirty(&mut txn, &timely, &samples).await?;
+        months_add(&mut txn, &timely).await?;
         adjustments_add(&mut txn, batch, &untimely).await?;
         ledger_add(&mut txn, batch, &timely).await?;
         txn.commit().await?;
@@ -168,6 +170,28 @@ async fn mark_dirty(conn: &mut PgConnection, rows: &[Row], samples: &[Sample]) -
     )
     .bind(apps)
     .bind(hours)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What the month's quota counts: everything billable.
+async fn months_add(conn: &mut PgConnection, rows: &[Row]) -> Result<(), StoreError> {
+    let mut months: BTreeMap<(i64, Date), i64> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.metric.info().billable) {
+        let month = first_of_month(unix(row.minute.saturating_mul(60))?);
+        *months.entry((row.app.get(), month)).or_default() += row.value as i64;
+    }
+    if months.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into quota_used (app_id, month, messages) select * from unnest($1::bigint[], $2::date[], $3::bigint[]) order by 1, 2 \
+         on conflict (app_id, month) do update set messages = quota_used.messages + excluded.messages",
+    )
+    .bind(months.keys().map(|(app, _)| *app).collect::<Vec<_>>())
+    .bind(months.keys().map(|(_, month)| *month).collect::<Vec<_>>())
+    .bind(months.values().copied().collect::<Vec<_>>())
     .execute(conn)
     .await?;
     Ok(())

@@ -7,6 +7,7 @@ mod directory;
 mod idempotency;
 mod keyring;
 mod keys;
+mod quota;
 mod rules;
 mod sessions;
 mod sign_up;
