@@ -69,7 +69,7 @@ mod tests {
         let query: Vec<(String, String)> =
             query.split('&').map(|pair| pair.split_once('=').map(|(name, value)| (name.into(), value.into())).expect("a pair")).collect();
         let request = PusherRequest { method: "POST", path, query: &query, body: b"{}" };
-        assert_eq!(request.verify(&SecretString::from(SECRET), 1_000), Ok(()));
+        assert_eq!(request.verify(&SecretString::from(SECRET).into(), 1_000), Ok(()));
     }
 
     #[test]

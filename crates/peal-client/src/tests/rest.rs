@@ -74,7 +74,7 @@ fn assert_signed(arrived: &Arrived) {
     let authorization = NativeAuthorization::parse(authorization.strip_prefix("Peal-HMAC-SHA256 ").expect("the scheme")).expect("readable");
     assert_eq!(authorization.key_id, "k1");
     let request = NativeRequest { method: &arrived.method, path: &arrived.path, query: &arrived.query, body: &arrived.body };
-    assert_eq!(request.verify(&secret(), &authorization, authorization.timestamp_s), Ok(()));
+    assert_eq!(request.verify(&secret().into(), &authorization, authorization.timestamp_s), Ok(()));
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn a_trigger_is_signed_as_pushers_libraries_do() {
     let request = PusherRequest { method: "POST", path: &arrived.path, query: &query, body: &arrived.body };
     assert_eq!((request.key_id(), arrived.path.as_str()), (Some("k1"), "/base/apps/123456789/events"));
     let signed_at = query.iter().find(|(key, _)| key == "auth_timestamp").and_then(|(_, at)| at.parse().ok()).expect("a time");
-    assert_eq!(request.verify(&secret(), signed_at), Ok(()));
+    assert_eq!(request.verify(&secret().into(), signed_at), Ok(()));
     let body: serde_json::Value = serde_json::from_slice(&arrived.body).expect("JSON");
     assert_eq!(body, json!({"name": "said", "channels": ["a", "b"], "data": "{\"n\":1}", "socket_id": "1.2"}));
 }

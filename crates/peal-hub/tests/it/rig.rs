@@ -54,7 +54,7 @@ pub(crate) fn key(id: &str) -> Key {
     Key {
         id: id.parse().expect("a key id"),
         kind: KeyKind::Standard,
-        secret: SecretString::from(SECRET),
+        secret: SecretString::from(SECRET).into(),
         capabilities: Capabilities::all(),
         allowed_origins: vec![],
         expires_at_ms: None,

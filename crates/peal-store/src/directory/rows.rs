@@ -158,7 +158,7 @@ fn key(data_key: &SecretKey, org: OrgId, app: AppId, row: KeyRow) -> Result<Key,
     };
     let capabilities: Capabilities =
         serde_json::from_value(row.capabilities.0).map_err(|error| StoreError::malformed("capabilities of a key", error))?;
-    let secret = secret_open(data_key, org, app, &id, &Sealed { nonce: row.nonce, ciphertext: row.ciphertext })?;
+    let secret = secret_open(data_key, org, app, &id, &Sealed { nonce: row.nonce, ciphertext: row.ciphertext })?.into();
     let expires_at_ms = row.expires_at.map(|at| u64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(0));
     Ok(Key { id, kind, secret, capabilities, allowed_origins: row.allowed_origins, expires_at_ms })
 }
