@@ -6,10 +6,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
 
 use peal_core::json::{DEPTH_MAX, depth_at_most};
 use peal_core::{ErrorCode, Refusal};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 mod write;
@@ -115,7 +117,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 }
 
 /// A string, borrowed where it holds no escape. (`Option<Cow<str>>` would always copy.)
-struct Text<'a>(Cow<'a, str>);
+#[derive(Debug)]
+pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -136,6 +139,57 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
             }
         }
         deserializer.deserialize_str(Borrowing)
+    }
+}
+
+/// A string that is kept: copied once, whether or not it holds escapes.
+#[derive(Debug)]
+pub(crate) struct Kept(pub(crate) Arc<str>);
+
+impl<'de> Deserialize<'de> for Kept {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Copying;
+        impl Visitor<'_> for Copying {
+            type Value = Kept;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Kept(text.into()))
+            }
+        }
+        deserializer.deserialize_str(Copying)
+    }
+}
+
+/// An array that is refused at the first element beyond `MAX`, before more is read.
+#[derive(Debug)]
+pub(crate) struct AtMost<T, const MAX: usize>(pub(crate) Vec<T>);
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for AtMost<T, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Elements<T, const MAX: usize>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for Elements<T, MAX> {
+            type Value = Vec<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "an array of at most {MAX}")
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut elements: S) -> Result<Self::Value, S::Error> {
+                let mut list = Vec::with_capacity(MAX.min(10));
+                while let Some(element) = elements.next_element()? {
+                    if list.len() == MAX {
+                        return Err(de::Error::invalid_length(MAX + 1, &self));
+                    }
+                    list.push(element);
+                }
+                Ok(list)
+            }
+        }
+        deserializer.deserialize_seq(Elements::<T, MAX>(PhantomData)).map(Self)
     }
 }
 
