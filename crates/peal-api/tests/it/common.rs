@@ -6,12 +6,11 @@ use http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
 use http::{HeaderMap, Method, Request, StatusCode};
 use peal_api::{ApiConfig, PasswordCost};
 use peal_store::{Keyring, Store, StoreOptions};
+use peal_testkit::log_watch;
 use peal_testkit::postgres::TestDb;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tower::ServiceExt;
-
-use crate::log_watch;
 
 pub(crate) const PASSWORD: &str = "tulip orbit kettle";
 

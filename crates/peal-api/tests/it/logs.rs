@@ -1,12 +1,12 @@
-//! No password, cookie, secret or token is ever logged. Every test of this suite is watched ([`crate::log_watch`]); this one does what
+//! No password, cookie, secret or token is ever logged. Every test of this suite is watched ([`peal_testkit::log_watch`]); this one does what
 //! handles secrets, and makes sure that the watch sees.
 
 use axum::body::Body;
 use http::Method;
+use peal_testkit::log_watch;
 use serde_json::json;
 
 use crate::common::{Bench, PASSWORD};
-use crate::log_watch;
 
 #[tokio::test]
 async fn everything_is_done_and_nothing_secret_is_written() {
@@ -35,23 +35,4 @@ async fn everything_is_done_and_nothing_secret_is_written() {
     browser.post(&reveal, json!({})).await;
     let app = format!("app={app}");
     assert!(log_watch::holds(&app) && log_watch::holds("a request failed"), "the log is watched");
-}
-
-/// In a process of its own, because every other test would fail with it.
-#[test]
-fn the_watch_notices_what_is_logged_before_and_after_it_is_marked() {
-    let child = std::env::var_os("PEAL_LOG_WATCH_LEAKS").is_some();
-    if !child {
-        let this = std::env::current_exe().expect("the test binary knows itself");
-        let name = "logs::the_watch_notices_what_is_logged_before_and_after_it_is_marked";
-        let child = std::process::Command::new(this).args([name, "--exact"]).env("PEAL_LOG_WATCH_LEAKS", "1").output().expect("it runs");
-        assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
-        return;
-    }
-    std::mem::forget(log_watch::begin());
-    tracing::trace!("the first-secret-text is logged before it is known");
-    log_watch::mark_fields(&json!({ "key": [{ "secret": "first-secret-text" }], "token": "second-secret-text" }));
-    tracing::trace!("the second-secret-text after that");
-    let leaks = log_watch::leaks();
-    assert!(leaks.len() == 2 && leaks[0].contains("first-secret-text") && leaks[1].contains("second-secret-text"), "{leaks:?}");
 }

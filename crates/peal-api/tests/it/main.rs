@@ -10,7 +10,6 @@ mod dashboard;
 mod headers;
 mod idempotency;
 mod keys;
-mod log_watch;
 mod logs;
 mod openapi;
 mod roles;

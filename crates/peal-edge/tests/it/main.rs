@@ -12,6 +12,7 @@ mod hostile_websocket;
 mod key_use;
 mod leaks;
 mod lifecycle;
+mod logs;
 mod native;
 mod storm;
 mod support;

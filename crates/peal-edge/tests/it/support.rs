@@ -12,6 +12,7 @@ use peal_core::token::{Claims, mint};
 use peal_core::{AppId, Capabilities, ConnectionId};
 use peal_edge::{EdgeConfig, EdgeHandle};
 use peal_store::{Keyring, SeedApp, Store, StoreOptions};
+use peal_testkit::log_watch;
 use peal_testkit::postgres::TestDb;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -40,7 +41,9 @@ impl App {
 
     /// A client token with these claims, signed by this app's key.
     pub(crate) fn token(&self, claims: &Claims) -> String {
-        mint(&self.key.parse().expect("a key id"), &self.secret(), claims).expect("claims print")
+        let token = mint(&self.key.parse().expect("a key id"), &self.secret(), claims).expect("claims print");
+        token.rsplit('.').take(1).chain([token.as_str()]).for_each(log_watch::mark);
+        token
     }
 
     /// A token of `client` that may do everything, for ten minutes.
@@ -64,6 +67,8 @@ pub(crate) struct TestNode {
     pub(crate) addr: SocketAddr,
     pub(crate) store: Store,
     database: Option<TestDb>,
+    /// Whatever a test is about, it must not have logged a secret.
+    _watch: Option<log_watch::Guard>,
 }
 
 impl TestNode {
@@ -88,6 +93,7 @@ impl TestNode {
     pub(crate) async fn store(url: &str) -> Store {
         let store = Store::connect(url, Keyring::ephemeral(), StoreOptions::default()).await.expect("connects");
         for app in [APP, CANARY] {
+            log_watch::mark(app.secret);
             let seed = SeedApp {
                 app_id: app.id.parse::<AppId>().expect("digits"),
                 key_id: app.key.parse().expect("a key id"),
@@ -106,11 +112,13 @@ impl TestNode {
         store: Store,
         broker: impl FnOnce(Arc<peal_edge::MuxInbox>, peal_edge::Clock) -> B,
     ) -> Self {
+        // What measures time cannot log at TRACE.
+        let watch = (env!("CARGO_CRATE_NAME") == "it").then(log_watch::begin);
         let config = EdgeConfig { addrs: vec![SocketAddr::from(([127, 0, 0, 1], 0))], cores: NonZeroUsize::new(2).expect("two"), ..config };
         let edge = peal_edge::start(config, store.clone(), broker).await.expect("starts");
         let addr = edge.local_addrs()[0];
         edge.refresh_directory().await;
-        Self { edge, addr, store, database }
+        Self { edge, addr, store, database, _watch: watch }
     }
 
     pub(crate) async fn websocket(&self, path: &str) -> Socket {
@@ -229,6 +237,7 @@ pub(crate) fn sign(app: &App, method: &str, path: &str, query: &[(&str, &str)], 
     }
     let request = PusherRequest { method, path, query: &pairs, body: body.as_bytes() };
     let signature = hmac_hex(&app.secret(), request.signed_text().as_bytes());
+    log_watch::mark(&signature);
     pairs.push(("auth_signature".into(), signature));
     pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
 }
@@ -240,7 +249,9 @@ pub(crate) fn md5_hex(bytes: &[u8]) -> String {
 
 /// The `auth` of a private or presence subscription.
 pub(crate) fn channel_auth(app: &App, id: ConnectionId, channel: &str, channel_data: Option<&str>) -> String {
-    format!("{}:{}", app.key, hmac_hex(&app.secret(), pusher_channel_text(id, channel, channel_data).as_bytes()))
+    let signature = hmac_hex(&app.secret(), pusher_channel_text(id, channel, channel_data).as_bytes());
+    log_watch::mark(&signature);
+    format!("{}:{signature}", app.key)
 }
 
 #[derive(Debug)]
