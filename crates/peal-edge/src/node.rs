@@ -104,6 +104,7 @@ impl Node {
                 match merged.get_mut(entry.channel.as_str()) {
                     Some(known) => {
                         known.subscriptions += entry.subscriptions;
+                        known.elsewhere = known.elsewhere.max(entry.elsewhere);
                         known.users = known.users.max(entry.users);
                     }
                     None => {

@@ -36,6 +36,20 @@ pub enum Command {
         target: Target,
         channel: String,
     },
+    /// From one core to the others.
+    Counts(Counts),
+}
+
+/// How many subscribe to channels on one core.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// The core, under the id with which it is a member of the cores that count.
+    pub from: ConnectionId,
+    /// Of this message, among those of this core in this app.
+    pub number: u64,
+    /// Channels of which the core wants to know what others have.
+    pub asks: Vec<(String, u32)>,
+    pub tells: Vec<(String, u32)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -92,6 +106,7 @@ impl Hub {
                     self.end_subscription(slot, index);
                 }
             }
+            Command::Counts(said) => self.counts_heard(app, said),
         }
     }
 

@@ -62,6 +62,8 @@ pub(crate) enum Pending {
         handle: Handle,
         reply: u64,
     },
+    /// Subscription counts that other cores are told.
+    Counts(peal_core::AppId),
 }
 
 /// The broker is away: try again.
@@ -94,6 +96,7 @@ impl Hub {
                     self.count_published(ingress, &result);
                     self.client_event_published(handle, &result);
                 }
+                Some(Pending::Counts(app)) if result.is_err() => self.counts_lost(app),
                 _ => {}
             },
             BrokerEvent::History { request, result } => match self.requests.remove(&request) {

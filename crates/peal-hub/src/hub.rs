@@ -55,6 +55,7 @@ pub struct Hub {
     pub(crate) reads: FxHashMap<ReadKey, RequestId>,
     pub(crate) timers: Timers,
     pub(crate) sweep_timer: Option<u64>,
+    pub(crate) counts: crate::counts::SubscriptionCounts,
     /// The node is being replaced; whoever comes is sent elsewhere.
     pub(crate) draining: bool,
     actions: VecDeque<Action>,
@@ -83,6 +84,7 @@ impl Hub {
             reads: FxHashMap::default(),
             timers: Timers::default(),
             sweep_timer: None,
+            counts: crate::counts::SubscriptionCounts::default(),
             draining: false,
             actions: VecDeque::new(),
             counters: Counters::default(),

@@ -23,6 +23,7 @@ mod apps;
 mod config;
 mod connection;
 pub mod control;
+mod counts;
 mod delivery;
 pub mod event;
 mod hub;

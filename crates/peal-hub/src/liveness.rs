@@ -46,6 +46,7 @@ impl Hub {
             Owner::Topic(index) => self.topic_due(index),
             Owner::Changes(index) => self.changes_due(index),
             Owner::Member(member) => self.member_due(member),
+            Owner::Counts => self.counts_due(),
             Owner::Sweep => self.sweep(),
         }
     }

@@ -10,6 +10,8 @@ pub struct Occupancy {
     pub channel: ChannelName,
     /// Answered ones, of this core.
     pub subscriptions: u32,
+    /// Those of other nodes, as far as they are known; only where the app counts subscriptions.
+    pub elsewhere: u32,
     /// Distinct users of the whole deployment, where this core watches them.
     pub users: Option<u32>,
 }
@@ -69,11 +71,17 @@ impl Hub {
         if topic.app != app || channel.user().is_some() || prefix.is_some_and(|prefix| !channel.as_str().starts_with(prefix)) {
             return None;
         }
-        let audience = self.topics.get(self.topics.find(topic)?)?.messages()?;
+        let index = self.topics.find(topic)?;
+        let audience = self.topics.get(index)?.messages()?;
         let subscriptions = audience.answered() as u32;
         let presence = self.topics.find(&Topic::presence(app, channel.clone())).and_then(|index| self.topics.get(index)?.presence());
         let users = presence.filter(|presence| presence.is_synced()).map(|presence| presence.view.users_count() as u32);
-        (subscriptions > 0).then(|| Occupancy { channel: channel.clone(), subscriptions, users })
+        (subscriptions > 0).then(|| Occupancy {
+            channel: channel.clone(),
+            subscriptions,
+            elsewhere: self.counted_elsewhere(index),
+            users,
+        })
     }
 
     #[must_use]

@@ -7,6 +7,7 @@
 
 mod changes;
 mod member;
+mod observe;
 mod view;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use crate::topic::TopicRef;
 
 pub(crate) use changes::LISTED_MAX;
 pub(crate) use member::{Entering, LocalMember};
+pub(crate) use observe::{Observer, Observers};
 pub(crate) use view::View;
 
 /// Changes kept while a view is loading; more, and it is loaded again.
@@ -59,6 +61,8 @@ pub(crate) struct PresenceAudience {
     pub(crate) view: View,
     sync: Sync,
     pub(crate) watchers: Vec<Watcher>,
+    /// Who wants to know but is no subscriber.
+    observers: Observers,
     /// Members of this core: while there are any, the topic stays attached, so that one that the broker lost can enter again.
     pub(crate) own: usize,
     /// Look once whether the broker still has them.
@@ -79,6 +83,7 @@ impl PresenceAudience {
             view: View::new(),
             sync: Sync::Wanted,
             watchers: Vec::new(),
+            observers: Observers::default(),
             own: 0,
             verify: false,
             waiting: 0,
@@ -90,6 +95,16 @@ impl PresenceAudience {
 
     pub(crate) fn is_synced(&self) -> bool {
         matches!(self.sync, Sync::Synced)
+    }
+
+    /// Whether anybody here wants the view.
+    fn is_watched(&self) -> bool {
+        !self.watchers.is_empty() || !self.observers.is_empty()
+    }
+
+    /// Whether the lane needs not stay attached.
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.is_watched() && self.own == 0
     }
 
     /// Whether the view shows everything up to this position.
@@ -153,6 +168,11 @@ impl Hub {
         {
             sub.watch_at = at;
         }
+        self.watched_less(watch);
+    }
+
+    /// Somebody stopped watching.
+    fn watched_less(&mut self, watch: u32) {
         if !matches!(self.topics.get(watch).and_then(|topic| topic.presence()).map(|audience| &audience.sync), Some(Sync::Loading { .. })) {
             self.drop_unwatched_view(watch);
         }
@@ -178,7 +198,7 @@ impl Hub {
         let Some(topic) = self.topics.get(watch) else { return };
         let Some(audience) = topic.presence() else { return };
         match audience.sync {
-            Sync::Wanted if topic.stream.last().is_some() && (audience.verify || !audience.watchers.is_empty()) => {
+            Sync::Wanted if topic.stream.last().is_some() && (audience.verify || audience.is_watched()) => {
                 return self.load_view(watch);
             }
             Sync::Synced if audience.waiting > 0 => {}
@@ -226,6 +246,7 @@ impl Hub {
         effects.extend(changes.iter().filter_map(|publication| audience.view.change(publication)));
         entry.pause_ms = 0;
         self.tell(watch, effects);
+        self.observed(watch);
         self.enter_again(watch);
         self.drop_unwatched_view(watch);
         self.settle_view(watch);
@@ -258,7 +279,7 @@ impl Hub {
     /// A view that nobody watches is not kept.
     fn drop_unwatched_view(&mut self, watch: u32) {
         let Some(audience) = self.topics.get_mut(watch).and_then(|topic| topic.presence_mut()) else { return };
-        if audience.watchers.is_empty() {
+        if !audience.is_watched() {
             audience.view = View::new();
             audience.sync = Sync::Wanted;
         }

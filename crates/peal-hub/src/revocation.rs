@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use peal_core::{App, ClientToken, Directory, ErrorCode, Now, Refusal};
+use peal_core::{App, AppId, ClientToken, Directory, ErrorCode, Features, Now, Refusal};
 
 use crate::hub::Hub;
 use crate::session::native::Authority;
@@ -16,6 +16,7 @@ impl Hub {
         for id in self.apps.keys().copied().collect::<Vec<_>>() {
             let Some(entry) = self.apps.get_mut(&id) else { continue };
             let slots: Vec<u32> = entry.connections.iter().copied().collect();
+            let features = entry.app.features;
             let refusal = match self.directory.app(id) {
                 Some(app) if Arc::ptr_eq(app, &entry.app) => continue,
                 Some(app) => {
@@ -32,6 +33,21 @@ impl Hub {
                     self.arm_connection(slot);
                 }
             }
+            self.features_changed(id, features);
+        }
+    }
+
+    /// What a switch means for who is there already.
+    fn features_changed(&mut self, app: AppId, before: Features) {
+        let Some(now) = self.apps.get(&app).map(|entry| entry.app.features) else { return };
+        if now.subscription_count != before.subscription_count {
+            self.count_switched(app, now.subscription_count);
+        }
+        if now.watchlist != before.watchlist {
+            self.watchlist_switched(app, now.watchlist);
+        }
+        if now.authorized_connections != before.authorized_connections {
+            self.authorisation_switched(app, now.authorized_connections);
         }
     }
 

@@ -192,6 +192,9 @@ impl Hub {
                 if let (Some(entry), Some(user)) = (app.and_then(|app| self.apps.get_mut(&app)), &session.user) {
                     crate::apps::index(&mut entry.users, &user.user_id, slot, false);
                 }
+                if let (Some(app), Some(watchlist)) = (app, session.watchlist) {
+                    self.watchlist_end(slot, app, *watchlist);
+                }
                 self.members_end(&session.members, farewell);
             }
             Session::Native(session) => {

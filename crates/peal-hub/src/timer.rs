@@ -14,6 +14,8 @@ pub(crate) enum Owner {
     Changes(u32),
     /// A member's grace, or its pause before the next try.
     Member(u32),
+    /// Subscription counts that are to be told.
+    Counts,
     /// Rings are thinned even where nothing is published.
     Sweep,
 }

@@ -63,7 +63,7 @@ impl Audience {
     pub(crate) fn is_empty(&self) -> bool {
         match self {
             Self::Messages(audience) => audience.subscribers.is_empty(),
-            Self::Presence(audience) => audience.watchers.is_empty() && audience.own == 0,
+            Self::Presence(audience) => audience.is_idle(),
             Self::Control { wanted } => !wanted,
         }
     }

@@ -43,7 +43,7 @@ async fn list(node: &SharedNode, app: &str, call: &Call) -> Answer {
     let listed = occupied.iter().filter(|entry| entry.channel.user().is_none()).map(|entry| {
         let attributes = Attributes {
             user_count: info.user_count.then(|| entry.users.unwrap_or(0).into()),
-            subscription_count: (info.subscription_count && counted && !entry.channel.is_presence()).then(|| entry.subscriptions.into()),
+            subscription_count: (info.subscription_count && counted && !entry.channel.is_presence()).then(|| subscriptions(entry)),
         };
         (entry.channel.as_str(), attributes)
     });
@@ -67,6 +67,11 @@ async fn one(node: &SharedNode, app: &str, name: &str, call: &Call) -> Answer {
     Ok(json(encode_channel(occupied, values, entry)))
 }
 
+/// Of the whole deployment, as far as this node knows.
+fn subscriptions(entry: &Occupancy) -> u64 {
+    u64::from(entry.subscriptions) + u64::from(entry.elsewhere)
+}
+
 async fn occupancy(node: &SharedNode, app: &App, channel: &ChannelName) -> Option<Occupancy> {
     node.occupancy(app.id, Some(channel.as_str().to_owned())).await.into_iter().find(|entry| entry.channel == *channel)
 }
@@ -87,7 +92,7 @@ pub(crate) async fn attributes(node: &SharedNode, app: &App, channel: &ChannelNa
                 "This app does not count subscriptions; switch subscription counts on for it.",
             ));
         }
-        attributes.subscription_count = Some(occupancy(node, app, channel).await.map_or(0, |entry| entry.subscriptions.into()));
+        attributes.subscription_count = Some(occupancy(node, app, channel).await.map_or(0, |entry| subscriptions(&entry)));
     }
     Ok(attributes)
 }

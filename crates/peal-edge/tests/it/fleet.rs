@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 
 use crate::support::{APP, Socket, TestNode, channel_auth, within};
 
-struct Fleet {
-    redis: RedisServer,
-    nodes: [TestNode; 2],
+pub(crate) struct Fleet {
+    pub(crate) redis: RedisServer,
+    pub(crate) nodes: [TestNode; 2],
 }
 
 impl Fleet {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let redis = RedisServer::start();
         let database = TestDb::create().await;
         let store = TestNode::store(database.url()).await;
@@ -35,7 +35,7 @@ impl Fleet {
         .await;
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         let [first, second] = self.nodes;
         second.stop().await;
         first.stop().await;

@@ -4,6 +4,7 @@
 
 mod changes;
 mod drain;
+mod features;
 mod fleet;
 mod hostile_http;
 mod hostile_native;

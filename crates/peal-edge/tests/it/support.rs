@@ -298,8 +298,18 @@ impl Socket {
         self.stream.send(Message::text(text)).await.expect("the socket takes the frame");
     }
 
-    /// The next text frame, pings passed over.
+    /// The next text frame, pings and subscription counts passed over.
     pub(crate) async fn json(&mut self) -> Value {
+        loop {
+            let frame = self.any_json().await;
+            if frame["event"] != "pusher_internal:subscription_count" {
+                return frame;
+            }
+        }
+    }
+
+    /// The next text frame, pings passed over.
+    pub(crate) async fn any_json(&mut self) -> Value {
         match self.next().await {
             Next::Json(value) => value,
             Next::Closed(code) => panic!("closed with {code:?} instead of a frame"),

@@ -213,6 +213,7 @@ impl Hub {
         if self.stage(slot, index).is_none() {
             return;
         }
+        self.count_joined(index);
         let cursor = if start.entries.is_empty() { start.end } else { start.position };
         let asked_again = matches!(join.want, Want::Resume(_) | Want::RewindCount(_) | Want::RewindSince(_));
         let live = self.topics.get(index).and_then(|topic| topic.stream.last());

@@ -1,7 +1,7 @@
 //! A topic and the broker: attaching, repairing gaps, asking again after a failure.
 
 use peal_core::exchange::{BrokerError, HistoryPage, PAGE_MAX};
-use peal_core::{Position, Topic};
+use peal_core::{Lane, Position, Topic};
 
 use super::Pending;
 use crate::hub::Hub;
@@ -17,6 +17,9 @@ impl Hub {
             entry.pause_ms = 0;
             entry.stream.attached(head, self.now.mono_ms, &self.limits, &mut steps);
             self.take_steps(index, steps);
+            if topic.lane == Lane::Control {
+                self.counts_attached(topic.app);
+            }
         } else {
             entry.stream.attach_failed();
             self.pause_topic(index);

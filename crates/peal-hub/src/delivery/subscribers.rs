@@ -41,6 +41,7 @@ impl Hub {
         {
             sub.at = at;
         }
+        self.count_left(index);
         self.release_topic(index);
         progress
     }

@@ -46,12 +46,14 @@ impl Hub {
     pub(super) fn tell(&mut self, watch: u32, effects: impl IntoIterator<Item = Effect>) {
         for effect in effects {
             self.tell_pusher(watch, &effect);
+            self.tell_observers(watch, &effect);
             self.collect(watch, effect);
         }
     }
 
     fn tell_pusher(&mut self, watch: u32, effect: &Effect) {
-        if effect.came.is_none() && effect.went.is_none() {
+        let watched = self.topics.get(watch).and_then(|topic| topic.presence()).is_some_and(|audience| !audience.watchers.is_empty());
+        if !watched || effect.came.is_none() && effect.went.is_none() {
             return;
         }
         let Some(weight) = self.presence_weight(watch) else { return };

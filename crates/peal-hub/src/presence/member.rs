@@ -20,6 +20,9 @@ use crate::timer::Owner;
 /// Changes of one member that may wait for the broker.
 const CHANGES_MAX: usize = 16;
 
+/// No connection.
+const NOBODY: Handle = Handle { slot: crate::connection::NONE, generation: 0 };
+
 /// What an entering member says.
 #[derive(Debug)]
 pub(crate) struct Entering {
@@ -78,24 +81,9 @@ impl Hub {
         let key = match self.member_find(connection_id, topic) {
             Some(key) => key,
             None => {
-                let charge = self.charge(slot);
-                let key = self.members.insert(LocalMember {
-                    topic: topic.clone(),
-                    owner,
-                    connection: connection_id,
-                    pusher: is_pusher,
-                    present: None,
-                    changes: VecDeque::new(),
-                    in_flight: false,
-                    entered: None,
-                    timer: None,
-                    in_grace: false,
-                    pause_ms: 0,
-                    charge,
-                }) as u32;
-                self.member_index.insert((connection_id, topic.clone()), key);
-                self.own_member(topic, true);
-                key
+                // Being online is free.
+                let charge = self.charge(slot).filter(|_| topic.channel().is_some_and(|channel| channel.online_user().is_none()));
+                self.member_add(topic, owner, connection_id, is_pusher, charge)
             }
         };
         let Some(local) = self.members.get_mut(key as usize) else { return Ok(()) };
@@ -115,6 +103,47 @@ impl Hub {
         }
         self.member_drive(key);
         Ok(())
+    }
+
+    fn member_add(&mut self, topic: &Topic, owner: Handle, connection: ConnectionId, pusher: bool, charge: Option<Charge>) -> u32 {
+        let key = self.members.insert(LocalMember {
+            topic: topic.clone(),
+            owner,
+            connection,
+            pusher,
+            present: None,
+            changes: VecDeque::new(),
+            in_flight: false,
+            entered: None,
+            timer: None,
+            in_grace: false,
+            pause_ms: 0,
+            charge,
+        }) as u32;
+        self.member_index.insert((connection, topic.clone()), key);
+        self.own_member(topic, true);
+        key
+    }
+
+    /// The core itself enters, under an id that no connection has. It is tried until it succeeds.
+    pub(crate) fn member_enter_core(&mut self, topic: &Topic, id: ConnectionId) {
+        let key = self.member_find(id, topic).unwrap_or_else(|| self.member_add(topic, NOBODY, id, true, None));
+        let member = Member { user: id.to_string().into(), connection: id, data: None };
+        let Some(local) = self.members.get_mut(key as usize) else { return };
+        local.present = Some(member.clone());
+        local.queue(Change { op: PresenceOp::Enter, member, users_max: None, replies: Vec::new() });
+        self.member_drive(key);
+    }
+
+    pub(crate) fn member_leave_core(&mut self, topic: &Topic, id: ConnectionId) {
+        if let Some(key) = self.member_find(id, topic) {
+            self.member_depart(key, None);
+        }
+    }
+
+    /// Whether a connection is a member, or will be.
+    pub(crate) fn is_member(&self, slot: u32, topic: &Topic) -> bool {
+        self.member_user(slot, topic).is_some()
     }
 
     /// A connection leaves at once. Leaving where it is not succeeds.

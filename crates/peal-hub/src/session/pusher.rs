@@ -3,10 +3,11 @@
 mod client_event;
 mod signin;
 mod subscribe;
+mod watchlist;
 
 use std::sync::Arc;
 
-use peal_core::{App, ErrorCode, Key, KeyId, KeyKind, Refusal};
+use peal_core::{App, AppId, ErrorCode, Key, KeyId, KeyKind, Refusal};
 use peal_wire::pusher::{self, ClientFrame, Identity};
 
 use super::{Farewell, Session};
@@ -33,6 +34,8 @@ pub(crate) struct PusherSession {
     pub(crate) members: Vec<u32>,
     /// Until when it must sign in or subscribe to a private or presence channel, where the app asks that of everyone; `None` once it has.
     pub(crate) authorise_by_ms: Option<u64>,
+    /// The users that it watches.
+    pub(crate) watchlist: Option<Box<watchlist::Watchlist>>,
 }
 
 impl Hub {
@@ -75,6 +78,7 @@ impl Hub {
             client_events: Rate::default(),
             members: Vec::new(),
             authorise_by_ms: app.features.authorized_connections.then_some(authorise_by_ms),
+            watchlist: None,
         }));
         let frame = pusher::encode_connection_established(&connection.id.socket_id(), self.config.pusher_activity_timeout_s);
         self.app_join(slot, app);
@@ -122,6 +126,25 @@ impl Hub {
         if let Some(Session::Pusher(session)) = self.connections.get_mut(slot).map(|connection| &mut connection.session) {
             session.authorise_by_ms = None;
         }
+    }
+
+    /// The app asks of every connection from now on that its server vouches for it, or no longer does.
+    pub(crate) fn authorisation_switched(&mut self, app: AppId, on: bool) {
+        let by_ms = self.now.mono_ms + self.config.pusher_authorise_timeout_ms;
+        let slots: Vec<u32> = self.apps.get(&app).into_iter().flat_map(|entry| &entry.connections).copied().collect();
+        for slot in slots {
+            let vouched = self.is_vouched_for(slot);
+            if let Some(Session::Pusher(session)) = self.connections.get_mut(slot).map(|connection| &mut connection.session) {
+                session.authorise_by_ms = (on && !vouched).then_some(by_ms);
+            }
+            self.arm_connection(slot);
+        }
+    }
+
+    fn is_vouched_for(&self, slot: u32) -> bool {
+        let subs = self.connections.get(slot).map_or(&[][..], |connection| &connection.subs);
+        let mut channels = subs.iter().filter_map(|sub| self.topics.get(sub.topic)?.topic.channel());
+        self.pusher_session(slot).is_some_and(|session| session.user.is_some()) || channels.any(|channel| !channel.is_public())
     }
 
     pub(crate) fn pusher_session(&self, slot: u32) -> Option<&PusherSession> {

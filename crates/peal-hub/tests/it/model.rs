@@ -67,6 +67,10 @@ impl Model {
         self.members.get(topic).cloned().unwrap_or_default()
     }
 
+    pub(crate) fn topics_with_members(&self) -> Vec<Topic> {
+        self.members.iter().filter(|(_, members)| !members.is_empty()).map(|(topic, _)| topic.clone()).collect()
+    }
+
     /// Keeps only the newest.
     pub(crate) fn trim(&mut self, topic: &Topic, keep: usize) {
         let kept = self.topics.entry(topic.clone()).or_default();

@@ -1,36 +1,27 @@
 //! Signing in on the Pusher protocol, and the channel of one user.
 
-use peal_core::signature;
-use peal_hub::Handle;
-use secrecy::SecretString;
 use serde_json::json;
 
 use crate::rig::*;
-
-fn sign_in(rig: &mut Rig, handle: Handle, user_data: &str) {
-    let text = signature::pusher_user_text(rig.hub.connection_id(handle).expect("a connection"), user_data);
-    let auth = format!("{KEY}:{}", signature::hmac_hex(&SecretString::from(SECRET), text.as_bytes()));
-    rig.send(handle, json!({"event": "pusher:signin", "data": {"auth": auth, "user_data": user_data}}));
-}
 
 #[test]
 fn success_echoes_the_signed_string_and_another_user_is_refused() {
     let mut rig = Rig::new();
     let ada = rig.pusher();
     let user_data = r#"{ "id":"ada" , "user_info":{"name":"Ada"}}"#;
-    sign_in(&mut rig, ada, user_data);
+    rig.sign_in(ada, user_data);
     let frame = rig.next(ada);
     assert_eq!(frame["event"], "pusher:signin_success");
     let data: serde_json::Value = serde_json::from_str(frame["data"].as_str().expect("a string")).expect("JSON");
     assert_eq!(data, json!({"user_data": user_data}));
-    sign_in(&mut rig, ada, user_data);
+    rig.sign_in(ada, user_data);
     assert_eq!(rig.next_event(ada), "pusher:signin_success");
-    sign_in(&mut rig, ada, r#"{"id":"bob"}"#);
+    rig.sign_in(ada, r#"{"id":"bob"}"#);
     assert_eq!(rig.next(ada)["data"]["code"], 4009);
     rig.send(ada, json!({"event": "pusher:signin", "data": {"auth": "key1:00", "user_data": user_data}}));
     assert_eq!(rig.next(ada)["data"]["code"], 4009);
     for bad in ["{}", r#"{"id":""}"#, "nonsense"] {
-        sign_in(&mut rig, ada, bad);
+        rig.sign_in(ada, bad);
         assert_eq!(rig.next(ada)["data"]["code"], 4009, "{bad}");
     }
     rig.assert_empty();
@@ -40,7 +31,7 @@ fn success_echoes_the_signed_string_and_another_user_is_refused() {
 fn the_channel_of_a_user_is_for_connections_signed_in_as_that_user() {
     let mut rig = Rig::new();
     let (ada, bob) = (rig.pusher(), rig.pusher());
-    sign_in(&mut rig, ada, r#"{"id":"ada"}"#);
+    rig.sign_in(ada, r#"{"id":"ada"}"#);
     rig.got(ada);
     for client in [ada, bob] {
         rig.send(client, json!({"event": "pusher:subscribe", "data": {"channel": "#server-to-user-ada"}}));
@@ -58,7 +49,7 @@ fn the_channel_of_a_user_is_for_connections_signed_in_as_that_user() {
 fn presence_without_channel_data_shows_the_signed_in_user() {
     let mut rig = Rig::new();
     let ada = rig.pusher();
-    sign_in(&mut rig, ada, r#"{"id":"ada","user_info":{"name":"Ada"}}"#);
+    rig.sign_in(ada, r#"{"id":"ada","user_info":{"name":"Ada"}}"#);
     rig.got(ada);
     rig.pusher_subscribe(ada, "presence-room");
     let frame = rig.next(ada);

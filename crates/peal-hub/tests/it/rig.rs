@@ -43,6 +43,7 @@ pub(crate) struct Rig {
     pub(crate) hold_views: bool,
     pub(crate) held: Vec<Action>,
     pub(crate) refreshes: Vec<Handle>,
+    directory: Arc<Directory>,
     request: u64,
 }
 
@@ -101,8 +102,20 @@ impl Rig {
         let now = Now { mono_ms: 1_000_000, wall_ms: 1_790_000_000_000 };
         let mut model = Model::new();
         model.now_ms = now.wall_ms;
-        let hub = Hub::new(HubConfig { seed: [7; 32], ..config }, directory(app));
-        Self { hub, model, now, clients: BTreeMap::new(), hold: false, hold_views: false, held: vec![], refreshes: vec![], request: 0 }
+        let directory = directory(app);
+        let hub = Hub::new(HubConfig { seed: [7; 32], ..config }, Arc::clone(&directory));
+        Self {
+            hub,
+            model,
+            now,
+            clients: BTreeMap::new(),
+            hold: false,
+            hold_views: false,
+            held: vec![],
+            refreshes: vec![],
+            directory,
+            request: 0,
+        }
     }
 
     pub(crate) fn open(&mut self, open: Open) -> Handle {
@@ -377,11 +390,29 @@ impl Rig {
         self.ask(handle, json!({"subscribe": {"channel": name}}))["ok"].clone()
     }
 
-    /// What is left when every connection is gone and every answer arrived.
-    pub(crate) fn assert_empty(&mut self) {
+    pub(crate) fn sign_in(&mut self, handle: Handle, user_data: &str) {
+        let text = signature::pusher_user_text(self.hub.connection_id(handle).expect("a connection"), user_data);
+        let auth = format!("{KEY}:{}", signature::hmac_hex(&SecretString::from(SECRET), text.as_bytes()));
+        self.send(handle, json!({"event": "pusher:signin", "data": {"auth": auth, "user_data": user_data}}));
+    }
+
+    /// The app's settings change.
+    pub(crate) fn change(&mut self, app: App) {
+        let current = std::mem::take(&mut self.directory);
+        self.directory = Arc::new(current.updated(current.version + 1, vec![app], &[]));
+        self.hub.directory(self.now, Arc::clone(&self.directory));
+        self.run();
+    }
+
+    pub(crate) fn cut_all(&mut self) {
         for handle in self.clients.keys().copied().collect::<Vec<_>>() {
             self.cut(handle);
         }
+    }
+
+    /// What is left when every connection is gone and every answer arrived.
+    pub(crate) fn assert_empty(&mut self) {
+        self.cut_all();
         self.after(60_000);
         assert_eq!(self.hub.counts(), peal_hub::HubCounts::default());
     }

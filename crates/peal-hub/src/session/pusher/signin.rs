@@ -32,8 +32,12 @@ impl Hub {
         }
         self.pusher_authorised(slot);
         self.push(slot, pusher::encode_signin_success(user_data));
-        if signed_in.watchlist_truncated {
-            self.push_error(slot, &Refusal::of(ErrorCode::WatchlistTruncated));
+        if app.features.watchlist {
+            if signed_in.watchlist_truncated {
+                self.push_error(slot, &Refusal::of(ErrorCode::WatchlistTruncated));
+            }
+            self.user_enter(slot, app.id, &user);
+            self.watchlist_begin(slot, app.id, signed_in.watchlist);
         }
         Ok(())
     }

@@ -1,0 +1,221 @@
+//! What cores tell each other of their subscriptions, over the control topics of the apps: ordered, but not kept.
+//!
+//! A core that begins to hold a channel says so and asks; every other core that holds it answers with its own number. From then on each tells of
+//! its changes. The messages of one core in one app are numbered. Who finds that one is missing asks again about everything; so does whose link to the
+//! broker was interrupted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use peal_core::exchange::Publish;
+use peal_core::{AppId, ChannelName, ConnectionId, Draft, Durability, PublicationKind, Retention, Topic};
+
+use super::seat::Company;
+use crate::action::Action;
+use crate::control::{Command, Counts};
+use crate::delivery::Pending;
+use crate::hub::Hub;
+
+/// News are collected for this long.
+const COLLECT_MS: u64 = 50;
+/// Channels in one message.
+const CHANNELS_MAX: usize = 200;
+/// Messages at a time; what remains waits for the next time.
+const MESSAGES_MAX: usize = 16;
+/// After the broker did not take a message.
+const LOST_MS: u64 = 1_000;
+
+/// What this core and the others said of one app.
+#[derive(Debug, Default)]
+pub(super) struct AppCounts {
+    /// Channels of which this core has something to say, and whether it asks.
+    news: BTreeMap<ChannelName, bool>,
+    /// Messages of this core.
+    sent: u64,
+    /// The last message of each other core.
+    heard: BTreeMap<ConnectionId, u64>,
+    /// Cores that spoke before they were known to be there.
+    early: BTreeSet<ConnectionId>,
+}
+
+impl Hub {
+    /// This core has news of a channel for the others.
+    pub(super) fn count_announce(&mut self, app: AppId, channel: ChannelName, asks: bool) {
+        self.seat_take();
+        *self.counts.apps.entry(app).or_default().news.entry(channel).or_default() |= asks;
+        if self.counts.announce_ms.is_none() {
+            self.counts.announce_ms = Some(self.now.mono_ms + COLLECT_MS);
+            self.counts_arm();
+        }
+    }
+
+    /// Everything anew: something may have been lost, in either direction.
+    fn count_announce_all(&mut self, app: AppId) {
+        for index in self.counts.channels.keys().copied().collect::<Vec<_>>() {
+            let topic = self.topics.get(index).map(|entry| &entry.topic).filter(|topic| topic.app == app);
+            if let Some(channel) = topic.and_then(Topic::channel).cloned() {
+                self.count_announce(app, channel, true);
+            }
+        }
+    }
+
+    /// The broker did not take what this core said.
+    pub(crate) fn counts_lost(&mut self, app: AppId) {
+        if self.counts.apps.contains_key(&app) {
+            self.count_announce_all(app);
+            self.counts.announce_ms = Some(self.now.mono_ms + LOST_MS);
+            self.counts_arm();
+        }
+    }
+
+    /// The control topic of an app was attached, perhaps after an interruption.
+    pub(crate) fn counts_attached(&mut self, app: AppId) {
+        if self.counts.apps.get(&app).is_some_and(|counts| counts.sent > 0) {
+            self.count_announce_all(app);
+        }
+    }
+
+    /// Publishes the news, as much of it as may go at once.
+    pub(super) fn counts_publish(&mut self) {
+        let company = self.company();
+        let mut messages = 0;
+        for app in self.counts.apps.keys().copied().collect::<Vec<_>>() {
+            match company {
+                Company::Alone => self.counts_drop_news(app),
+                Company::Others if self.hears_control(app) => {
+                    while messages < MESSAGES_MAX && self.counts_publish_some(app) {
+                        messages += 1;
+                    }
+                }
+                Company::Unknown | Company::Others => {}
+            }
+        }
+        let channels = &self.counts.channels;
+        let topics = &self.topics;
+        let held: BTreeSet<AppId> = channels.keys().filter_map(|index| topics.get(*index).map(|entry| entry.topic.app)).collect();
+        self.counts.apps.retain(|app, counts| !counts.news.is_empty() || held.contains(app));
+        if self.counts.apps.values().any(|counts| !counts.news.is_empty()) {
+            self.counts.announce_ms = Some(self.now.mono_ms + COLLECT_MS);
+        }
+    }
+
+    /// There is nobody to tell, or nobody of whom this core knows.
+    fn counts_drop_news(&mut self, app: AppId) {
+        if let Some(seat) = &mut self.counts.seat {
+            seat.silent = true;
+        }
+        if let Some(counts) = self.counts.apps.get_mut(&app) {
+            counts.news.clear();
+        }
+    }
+
+    /// Answers can only be heard on an attached topic. Who has left the app says its last word anyway.
+    fn hears_control(&self, app: AppId) -> bool {
+        let control = self.topics.find(&Topic::control(app)).and_then(|index| self.topics.get(index));
+        control.is_none_or(|control| control.stream.last().is_some())
+    }
+
+    /// One message; whether there was anything to say.
+    fn counts_publish_some(&mut self, app: AppId) -> bool {
+        let Some(from) = self.counts.seat.as_ref().map(|seat| seat.id) else { return false };
+        let Some(counts) = self.counts.apps.get_mut(&app) else { return false };
+        let mut news = BTreeMap::new();
+        while news.len() < CHANNELS_MAX
+            && let Some((channel, asks)) = counts.news.pop_first()
+        {
+            news.insert(channel, asks);
+        }
+        if news.is_empty() {
+            return false;
+        }
+        counts.sent += 1;
+        let number = counts.sent;
+        let (mut asks, mut tells) = (Vec::new(), Vec::new());
+        for (channel, ask) in news {
+            let count = self.count_here(app, &channel);
+            if ask { &mut asks } else { &mut tells }.push((channel.to_string(), count));
+        }
+        let (Ok(bytes), Ok(id)) = (Command::Counts(Counts { from, number, asks, tells }).encode(), self.message_id()) else { return false };
+        let request = self.request(Pending::Counts(app));
+        let draft = Draft {
+            id,
+            idempotent: false,
+            origin: None,
+            client_id: None,
+            ephemeral: true,
+            client_event: false,
+            kind: PublicationKind::Control(bytes),
+        };
+        let publish = Publish { topic: Topic::control(app), draft, retention: Retention::CONTROL, durability: Durability::Fast };
+        self.act(Action::Publish { request, publish: Box::new(publish) });
+        true
+    }
+
+    /// Answered subscriptions of this core.
+    fn count_here(&self, app: AppId, channel: &ChannelName) -> u32 {
+        let index = self.topics.find(&Topic::messages(app, channel.clone()));
+        index.and_then(|index| self.topics.get(index)?.messages()).map_or(0, |audience| audience.answered() as u32)
+    }
+
+    /// Another core speaks.
+    pub(crate) fn counts_heard(&mut self, app: AppId, said: Counts) {
+        let Counts { from, number, asks, tells } = said;
+        if self.counts.seat.as_ref().is_none_or(|seat| seat.id == from) {
+            return;
+        }
+        let seated = self.is_seated(from);
+        let Some(counts) = self.counts.apps.get_mut(&app) else { return };
+        if !seated {
+            counts.early.insert(from);
+            return;
+        }
+        let last = counts.heard.insert(from, number);
+        // A core that has forgotten the app begins anew.
+        let missed = last.is_some_and(|last| number != 1 && number != last + 1);
+        for (channel, count) in &asks {
+            self.count_elsewhere(app, from, channel, *count, true);
+        }
+        for (channel, count) in &tells {
+            self.count_elsewhere(app, from, channel, *count, false);
+        }
+        if missed {
+            self.count_announce_all(app);
+        }
+    }
+
+    fn count_elsewhere(&mut self, app: AppId, from: ConnectionId, channel: &str, count: u32, asks: bool) {
+        let Ok(channel) = ChannelName::parse(channel) else { return };
+        let Some(index) = self.topics.find(&Topic::messages(app, channel.clone())) else { return };
+        let Some(counted) = self.counts.channels.get_mut(&index) else { return };
+        if counted.set(from, count) {
+            self.count_due(index, super::COLLECT_MS);
+        }
+        if asks {
+            self.count_announce(app, channel, false);
+        }
+    }
+
+    /// A core has begun to count. What it said before it was known is asked for; and whoever thought to be alone, or is back itself after the
+    /// others had buried it, tells everything.
+    pub(crate) fn core_came(&mut self, core: ConnectionId) {
+        let own = self.counts.seat.as_mut().is_some_and(|seat| seat.id == core || std::mem::take(&mut seat.silent));
+        for app in self.counts.apps.keys().copied().collect::<Vec<_>>() {
+            if self.counts.apps.get_mut(&app).is_some_and(|counts| counts.early.remove(&core)) || own {
+                self.count_announce_all(app);
+            }
+        }
+    }
+
+    /// A core counts nothing any more, or is dead.
+    pub(crate) fn core_went(&mut self, core: ConnectionId) {
+        for counts in self.counts.apps.values_mut() {
+            counts.heard.remove(&core);
+            counts.early.remove(&core);
+        }
+        let had = |hub: &mut Self, index: &u32| hub.counts.channels.get_mut(index).is_some_and(|counted| counted.set(core, 0));
+        for index in self.counts.channels.keys().copied().collect::<Vec<_>>() {
+            if had(self, &index) {
+                self.count_due(index, super::COLLECT_MS);
+            }
+        }
+    }
+}
