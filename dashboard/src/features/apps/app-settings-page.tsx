@@ -89,12 +89,17 @@ const FEATURES: readonly { name: keyof Features; label: string; hint: string }[]
   {
     name: 'subscription_count',
     label: 'Subscription counts',
-    hint: 'Your servers may ask how many subscribe to a public or private channel.',
+    hint: 'Clients are told how many subscribe to their public or private channel, and your servers may ask.',
+  },
+  {
+    name: 'watchlist',
+    label: 'Watchlists',
+    hint: 'Who signs in may name up to 100 users and is told which of them are online, and every change.',
   },
   {
     name: 'authorized_connections',
     label: 'Authorised connections only',
-    hint: 'Connections that neither sign in nor join a private or presence channel are closed.',
+    hint: 'Connections that neither sign in nor join a private or presence channel within 30 seconds are closed.',
   },
 ]
 

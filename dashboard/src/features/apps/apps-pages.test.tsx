@@ -71,6 +71,25 @@ describe('app settings', () => {
     expect(screen.getByRole('switch', { name: 'Subscription counts' })).toBeChecked()
   })
 
+  it('offer every feature of the Pusher protocol, and send only the one that is switched', async () => {
+    let sent: unknown
+    await open({
+      [`PATCH /apps/${APP.id}`]: (body) => {
+        sent = body
+        return { body: APP }
+      },
+    })
+    const switches = ['Subscription counts', 'Watchlists', 'Authorised connections only']
+    for (const name of switches) expect(screen.getByRole('switch', { name })).toHaveAccessibleDescription(/\w{3}/)
+    expect(screen.getAllByRole('switch')).toHaveLength(switches.length)
+    await userEvent.click(screen.getByRole('switch', { name: 'Watchlists' }))
+    await waitFor(() =>
+      expect(sent).toMatchObject({
+        features: { subscription_count: null, watchlist: false, authorized_connections: null },
+      }),
+    )
+  })
+
   it('pause after a question, say so on every page, and resume', async () => {
     await open()
     await userEvent.click(screen.getByRole('button', { name: 'Pause app…' }))
