@@ -24,6 +24,7 @@ use crate::queue::OutQueue;
 use crate::stream::StreamLimits;
 use crate::timer::Timers;
 use crate::topic::Topics;
+use crate::totals::{Ending, HubTotals};
 use crate::usage::Weight;
 
 /// Bytes that a connection may send before it has authenticated.
@@ -60,6 +61,7 @@ pub struct Hub {
     pub(crate) draining: bool,
     actions: VecDeque<Action>,
     pub(crate) counters: Counters,
+    pub(crate) totals: HubTotals,
     pub(crate) rng: StdRng,
 }
 
@@ -88,6 +90,7 @@ impl Hub {
             draining: false,
             actions: VecDeque::new(),
             counters: Counters::default(),
+            totals: HubTotals::default(),
         }
     }
 
@@ -103,7 +106,7 @@ impl Hub {
     pub fn closed(&mut self, now: Now, handle: Handle) {
         self.now = now;
         if let Some(slot) = self.connections.slot(handle) {
-            self.let_go(slot, crate::session::Farewell::Lost);
+            self.let_go(slot, crate::session::Farewell::Lost, Ending::Lost);
             if let Some(gone) = self.connections.remove(slot) {
                 gone.tab.release(&mut self.counters);
             }

@@ -38,6 +38,7 @@ mod session;
 mod stream;
 mod timer;
 mod topic;
+mod totals;
 mod usage;
 
 pub use action::{Action, RequestId};
@@ -47,4 +48,5 @@ pub use event::{BrokerEvent, Handle, Incoming, Open, Protocol};
 pub use hub::Hub;
 pub use occupancy::{HubCounts, Occupancy};
 pub use queue::{Closing, OutQueue};
+pub use totals::{Ending, HubTotals, Standing};
 pub use usage::Weight;

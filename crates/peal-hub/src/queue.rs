@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use bytes::Bytes;
+use peal_core::ErrorCode;
 
 use crate::usage::Weight;
 
@@ -14,6 +15,8 @@ pub struct Closing {
     pub deadline_ms: u64,
     /// The WebSocket close code, for the log.
     pub code: u16,
+    /// Why we close it; `None` if the client said good-bye.
+    pub why: Option<ErrorCode>,
 }
 
 /// Final bytes (WebSocket headers included), written in order. What was begun is always finished, so a frame is never cut in half.

@@ -12,6 +12,7 @@ use rand::Rng;
 use crate::event::{Handle, Incoming, Open, Protocol};
 use crate::hub::Hub;
 use crate::queue::Closing;
+use crate::totals::Ending;
 use native::{NativeOpening, NativeSession};
 use pusher::{PusherOpening, PusherSession};
 
@@ -99,13 +100,14 @@ impl Hub {
             Incoming::Close(code) => {
                 // A native client's `close()` says 1000; a page that goes away says 1001 and may be back in a moment.
                 let farewell = if is_pusher || code == Some(1000) { Farewell::Clean } else { Farewell::Lost };
-                self.finish(slot, code.unwrap_or(1000), "", farewell);
+                self.finish(slot, code.unwrap_or(1000), "", farewell, None);
             }
             Incoming::Violation { close, code, reason } => {
                 if code == ErrorCode::FrameTooLarge {
-                    self.push_error(slot, &self.too_large(slot));
+                    self.push(slot, self.error_frame(slot, &self.too_large(slot)));
                 }
-                self.finish(slot, close, reason, Farewell::Lost);
+                self.totals.refuse(code);
+                self.finish(slot, close, reason, Farewell::Lost, Some(code));
             }
         }
     }
@@ -131,9 +133,13 @@ impl Hub {
 
     /// Tells the client about an error that is no answer to a request.
     pub(crate) fn push_error(&mut self, slot: u32, refusal: &Refusal) {
+        self.totals.refuse(refusal.code);
+        self.push(slot, self.error_frame(slot, refusal));
+    }
+
+    fn error_frame(&self, slot: u32, refusal: &Refusal) -> bytes::Bytes {
         let is_pusher = self.connections.get(slot).is_some_and(|connection| connection.pusher);
-        let frame = if is_pusher { peal_wire::pusher::encode_error(refusal) } else { peal_wire::native::encode_error(refusal) };
-        self.push(slot, frame);
+        if is_pusher { peal_wire::pusher::encode_error(refusal) } else { peal_wire::native::encode_error(refusal) }
     }
 
     /// Ends a connection with a reason that the client can show and a code that says what to do next.
@@ -143,21 +149,22 @@ impl Hub {
             return;
         }
         let code = if connection.pusher { pusher_close_code(refusal.code) } else { refusal.code.info().close };
+        self.totals.refuse(refusal.code);
         if !(connection.pusher && PUSHER_RETRY_NOW.contains(&code)) {
-            self.push_error(slot, refusal);
+            self.push(slot, self.error_frame(slot, refusal));
         }
-        self.finish(slot, code, &refusal.detail, farewell);
+        self.finish(slot, code, &refusal.detail, farewell, Some(refusal.code));
     }
 
     /// Sends a close frame and lets the connection go; the shell shuts the socket once the queue is written.
-    pub(crate) fn finish(&mut self, slot: u32, code: u16, reason: &str, farewell: Farewell) {
+    pub(crate) fn finish(&mut self, slot: u32, code: u16, reason: &str, farewell: Farewell, why: Option<ErrorCode>) {
         if self.connections.get(slot).is_none_or(|connection| connection.is_over()) {
             return;
         }
-        self.let_go(slot, farewell);
+        self.let_go(slot, farewell, Ending::of(why));
         let clock = self.write_clock();
         self.connections.push(slot, ws::encode_close(code, reason), crate::usage::Weight::Nothing, clock, &mut self.timers);
-        self.begin_closing(slot, code, self.config.close_deadline_ms);
+        self.begin_closing(slot, code, why, self.config.close_deadline_ms);
     }
 
     /// Closes a connection that does not take what it is sent. A close frame would only wait behind the rest, so the socket is cut soon.
@@ -165,22 +172,24 @@ impl Hub {
         let code = ErrorCode::SlowConsumer;
         let Some(connection) = self.connections.get(slot) else { return };
         let close = if connection.pusher { pusher_close_code(code) } else { code.info().close };
-        self.finish(slot, close, code.info().text, Farewell::Lost);
+        self.totals.refuse(code);
+        self.finish(slot, close, code.info().text, Farewell::Lost, Some(code));
     }
 
-    fn begin_closing(&mut self, slot: u32, code: u16, within_ms: u64) {
+    fn begin_closing(&mut self, slot: u32, code: u16, why: Option<ErrorCode>, within_ms: u64) {
         let deadline_ms = self.now.mono_ms + within_ms;
         let Some(connection) = self.connections.get_mut(slot) else { return };
-        connection.queue.close_after_flush(Closing { deadline_ms, code });
+        connection.queue.close_after_flush(Closing { deadline_ms, code, why });
         self.timers.arm(crate::timer::Owner::Connection(slot), &mut connection.timer, None);
         self.connections.mark_dirty(slot);
     }
 
     /// Takes everything from a connection but its queue: subscriptions, members, its place in the indexes, its timer.
-    pub(crate) fn let_go(&mut self, slot: u32, farewell: Farewell) {
+    pub(crate) fn let_go(&mut self, slot: u32, farewell: Farewell, ending: Ending) {
         self.tab_close(slot);
         let Some(connection) = self.connections.get_mut(slot) else { return };
         let session = std::mem::replace(&mut connection.session, Session::Over);
+        self.totals.close(&session, ending);
         self.timers.arm(crate::timer::Owner::Connection(slot), &mut connection.timer, None);
         for topic in connection.subs.iter().map(|sub| sub.topic).collect::<Vec<_>>() {
             self.unsubscribe(slot, topic);

@@ -116,7 +116,7 @@ impl Hub {
         }
         let request = match native::decode(text) {
             Ok(request) => request,
-            Err((Some(id), refusal)) => return self.push(slot, native::encode_error_reply(id, &refusal)),
+            Err((Some(id), refusal)) => return self.refuse_request(slot, id, &refusal),
             Err((None, refusal)) => return self.bad_frame(slot, &refusal),
         };
         let id = request.id;
@@ -146,7 +146,7 @@ impl Hub {
         };
         if let Err(refusal) = result {
             self.count_refused(slot, &refusal);
-            self.push(slot, native::encode_error_reply(id, &refusal));
+            self.refuse_request(slot, id, &refusal);
         }
     }
 

@@ -83,6 +83,7 @@ impl Hub {
         let frame = pusher::encode_connection_established(&connection.id.socket_id(), self.config.pusher_activity_timeout_s);
         self.app_join(slot, app);
         self.tab_open(slot);
+        self.totals.open(true);
         self.push(slot, frame);
         self.arm_connection(slot);
     }

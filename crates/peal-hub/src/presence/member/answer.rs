@@ -94,14 +94,14 @@ impl Hub {
                 members.retain(|member| *member != key);
             }
             for reply in replies {
-                self.push(slot, native::encode_error_reply(reply, &unavailable()));
+                self.refuse_request(slot, reply, &unavailable());
             }
         }
     }
 
     fn refuse_member(&mut self, slot: u32, key: u32, replies: Vec<u64>, refusal: &Refusal) {
         for reply in replies {
-            self.push(slot, native::encode_error_reply(reply, refusal));
+            self.refuse_request(slot, reply, refusal);
         }
         let subs = self.connections.get(slot).map_or(&[][..], |connection| &connection.subs);
         let waits = |index: &u32| matches!(self.progress.get(&(slot, *index)), Some(Progress::Joining(join)) if join.member == Some(key));

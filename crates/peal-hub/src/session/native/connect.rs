@@ -31,7 +31,7 @@ impl Hub {
     pub(crate) fn native_connect(&mut self, slot: u32, id: u64, connect: &Connect<'_>) {
         let Some(Session::NativeOpening(opening)) = self.connections.get(slot).map(|connection| &connection.session) else { return };
         if opening.waiting.is_some() {
-            return self.push(slot, native::encode_error_reply(id, &Refusal::of(ErrorCode::AlreadyConnected)));
+            return self.refuse_request(slot, id, &Refusal::of(ErrorCode::AlreadyConnected));
         }
         match connect.credentials() {
             Ok(Credentials::Token(token)) => self.native_present(slot, id, Presented::Token(token.to_owned()), false),
@@ -111,6 +111,7 @@ impl Hub {
         }));
         self.app_join(slot, app);
         self.tab_open(slot);
+        self.totals.open(false);
         if let (Some(client), Some(entry)) = (&client, self.apps.get_mut(&app.id)) {
             crate::apps::index(&mut entry.clients, client, slot, true);
         }
@@ -119,7 +120,7 @@ impl Hub {
     }
 
     fn native_refuse_connect(&mut self, slot: u32, id: u64, refusal: &Refusal) {
-        self.push(slot, native::encode_error_reply(id, refusal));
-        self.finish(slot, refusal.code.info().close, &refusal.detail, Farewell::Clean);
+        self.refuse_request(slot, id, refusal);
+        self.finish(slot, refusal.code.info().close, &refusal.detail, Farewell::Clean, Some(refusal.code));
     }
 }

@@ -42,7 +42,7 @@ impl Hub {
                 let read: usize = returned.iter().map(|publication| publication.messages().len()).sum();
                 (native::encode_history(reply, returned, more), Weight::Reads(read as u32))
             }
-            Err(_) => (native::encode_error_reply(reply, &unavailable()), Weight::Nothing),
+            Err(_) => return self.refuse_request(slot, reply, &unavailable()),
         };
         self.push_weighed(slot, frame, weight);
     }

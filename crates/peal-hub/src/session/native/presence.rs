@@ -50,7 +50,7 @@ impl Hub {
                 let listed = &members[..members.len().min(LISTED_MAX)];
                 native::encode_members(reply, listed, members.len())
             }
-            Err(_) => native::encode_error_reply(reply, &unavailable()),
+            Err(_) => return self.refuse_request(slot, reply, &unavailable()),
         };
         self.push(slot, frame);
     }

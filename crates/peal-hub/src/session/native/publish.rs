@@ -58,9 +58,9 @@ impl Hub {
         let frame = match result {
             Ok(published) => native::encode_published(reply, &published.id, published.position),
             Err(BrokerError::Unconfirmed(stored)) => {
-                native::encode_error_reply(reply, &Refusal::of(ErrorCode::StoredNotConfirmed).stored_as(stored.id))
+                return self.refuse_request(slot, reply, &Refusal::of(ErrorCode::StoredNotConfirmed).stored_as(stored.id));
             }
-            Err(BrokerError::Away(_) | BrokerError::PresenceFull { .. }) => native::encode_error_reply(reply, &unavailable()),
+            Err(BrokerError::Away(_) | BrokerError::PresenceFull { .. }) => return self.refuse_request(slot, reply, &unavailable()),
         };
         self.push(slot, frame);
     }

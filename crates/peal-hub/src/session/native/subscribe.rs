@@ -112,7 +112,7 @@ impl Hub {
             requests.extend(joining);
         }
         for request in requests {
-            self.push(slot, native::encode_error_reply(request, why));
+            self.refuse_request(slot, request, why);
         }
     }
 

@@ -137,7 +137,7 @@ impl Hub {
             Replier::Pusher => self.pusher_refuse_subscription(slot, channel.as_str(), refusal),
             Replier::Native(requests) => {
                 for request in requests {
-                    self.push(slot, peal_wire::native::encode_error_reply(request, refusal));
+                    self.refuse_request(slot, request, refusal);
                 }
             }
         }
