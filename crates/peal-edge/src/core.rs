@@ -46,7 +46,9 @@ pub(crate) struct Core {
     pub(crate) flush_wanted: Notify,
     pub(crate) timer_changed: Notify,
     armed_ms: Cell<u64>,
-    /// The drain is over: nothing is accepted any more, and HTTP connections end after the request in progress.
+    /// Nothing is accepted any more.
+    pub(crate) deaf: Notify,
+    /// The drain is over: HTTP connections end after the request in progress.
     pub(crate) closing: Notify,
 }
 
@@ -65,6 +67,7 @@ impl Core {
             flush_wanted: Notify::new(),
             timer_changed: Notify::new(),
             armed_ms: Cell::new(u64::MAX),
+            deaf: Notify::new(),
             closing: Notify::new(),
         })
     }

@@ -25,6 +25,7 @@ use peal_core::exchange::{BATCH_MAX, BrokerError, HistoryPage, HistoryQuery, Pre
 use peal_core::usage::{Charge, Collected, Counters, Transport};
 use peal_core::{AppId, ChannelName, Draft, Durability, Message, PublicationKind, Retention, Topic};
 use peal_hub::{Action, BrokerEvent};
+use prometheus::IntCounter;
 use rustc_hash::FxHashMap;
 use tokio::sync::{mpsc, oneshot};
 
@@ -142,6 +143,8 @@ pub(crate) struct Mux<B> {
     tag: Arc<str>,
     clock: Clock,
     counters: Counters,
+    /// What the broker was asked, not what was answered by the same question of another.
+    history_reads: IntCounter,
 }
 
 /// Who gets the answer to one publish.
@@ -180,7 +183,14 @@ struct RestBatch {
 }
 
 impl<B: Broker> Mux<B> {
-    pub(crate) fn new(broker: Arc<B>, inbox: Arc<MuxInbox>, requests: MuxRequests, cores: Vec<CoreInbox>, clock: Clock) -> Self {
+    pub(crate) fn new(
+        broker: Arc<B>,
+        inbox: Arc<MuxInbox>,
+        requests: MuxRequests,
+        cores: Vec<CoreInbox>,
+        clock: Clock,
+        history_reads: IntCounter,
+    ) -> Self {
         let outgoing = cores.iter().map(|_| Vec::new()).collect();
         let MuxRequests { requests, away } = requests;
         let asked = Arc::clone(&broker);
@@ -204,6 +214,7 @@ impl<B: Broker> Mux<B> {
             tag: format!("{:016x}", rand::random::<u64>()).into(),
             clock,
             counters: Counters::default(),
+            history_reads,
         }
     }
 
@@ -325,7 +336,10 @@ impl<B: Broker> Mux<B> {
         self.call_gathered();
         if let Some((number, read)) = self.reads.ask(read, waiter) {
             let call = match read {
-                Read::History(query) => calls::history(number, self.broker.history(query)),
+                Read::History(query) => {
+                    self.history_reads.inc();
+                    calls::history(number, self.broker.history(query))
+                }
                 Read::Members(topic) => calls::members(number, self.broker.presence_members(topic)),
             };
             self.calls.push(call);

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use peal_broker::Broker;
-use peal_hub::{Hub, HubConfig};
+use peal_hub::{Drain, Hub, HubConfig};
 use peal_store::Store;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
@@ -110,7 +110,7 @@ pub async fn start<B: Broker>(
     node.stats.add(broker.collectors())?;
     let closing = Arc::clone(&broker);
     let close_broker: CloseBroker = Box::new(move || Box::pin(closing.close()));
-    let mux = Mux::new(broker, mux_inbox, mux_requests, cores, clock);
+    let mux = Mux::new(broker, mux_inbox, mux_requests, cores, clock, node.stats.history_reads.clone());
     let mut mux: Option<MuxTask> = Some(Box::pin(mux.run()));
     if count > 1 {
         // It ends when the last handle to it is gone, after the cores; nobody needs to wait for it.
@@ -215,15 +215,20 @@ impl EdgeHandle {
         self.node.directory.refresh().await;
     }
 
-    /// Drains the node and ends its threads. It is not ready from the first moment, but goes on to answer: every client is sent elsewhere
-    /// at a moment of its own within the configured drain time, and HTTP connections end with their next answer. Then nothing is
-    /// accepted any more, requests in progress are answered, and usage is sent. Sooner if every connection is gone.
+    /// Drains the node and ends its threads. It is not ready from the first moment, but goes on as before for the first quarter of the drain
+    /// time, so that balancers notice; a newcomer is already sent elsewhere. Then nothing is accepted any more, so that even a proxy that asks
+    /// nobody goes elsewhere, and every client is sent there at a moment of its own within the rest of the time. HTTP connections end with their
+    /// next answer, at last all of them, after the request in progress. Sooner if every connection is gone.
     pub async fn shutdown(self) {
         let drain = self.node.config.drain;
+        let notice = drain / 4;
         self.node.draining.store(true, Ordering::Relaxed);
         tracing::info!(connections = self.node.connections(), over_ms = drain.as_millis(), "draining");
-        self.node.tell_cores(|| ToCore::Drain(drain.as_millis() as u64)).await;
-        self.node.empty_within(drain).await;
+        let ms = |time: Duration| time.as_millis() as u64;
+        self.node.tell_cores(|| ToCore::Drain(Drain { first_ms: ms(notice), spread_ms: ms(drain - notice) })).await;
+        self.node.empty_within(notice).await;
+        self.node.tell_cores(|| ToCore::StopListening).await;
+        self.node.empty_within(drain - notice).await;
         self.node.tell_cores(|| ToCore::Close).await;
         if !self.node.empty_within(FAREWELL).await {
             tracing::warn!(connections = self.node.connections(), "connections did not end in time and are cut");

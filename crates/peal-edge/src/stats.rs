@@ -12,6 +12,7 @@ pub(crate) struct Stats {
     pub(crate) requests: IntCounterVec,
     pub(crate) request_seconds: Histogram,
     pub(crate) refusals: IntCounterVec,
+    pub(crate) history_reads: IntCounter,
     pub(crate) hub: IntGaugeVec,
     pub(crate) directory_version: IntGauge,
     pub(crate) directory_fresh: IntGauge,
@@ -41,6 +42,7 @@ impl Stats {
                     .buckets(vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0]),
             )?,
             refusals: IntCounterVec::new(Opts::new("refusals_total", "Refused REST requests by error name"), &["name"])?,
+            history_reads: IntCounter::new("history_reads_total", "How often the broker was asked for history")?,
             hub: IntGaugeVec::new(Opts::new("hub", "What each core's hub holds"), &["core", "kind"])?,
             directory_version: IntGauge::new("directory_version", "Configuration version served")?,
             directory_fresh: IntGauge::new("directory_fresh", "1 while the configuration store can be read")?,
@@ -63,6 +65,7 @@ impl Stats {
         self.registry.register(Box::new(self.requests.clone()))?;
         self.registry.register(Box::new(self.request_seconds.clone()))?;
         self.registry.register(Box::new(self.refusals.clone()))?;
+        self.registry.register(Box::new(self.history_reads.clone()))?;
         self.registry.register(Box::new(self.hub.clone()))?;
         self.registry.register(Box::new(self.directory_version.clone()))?;
         self.registry.register(Box::new(self.directory_fresh.clone()))?;

@@ -46,6 +46,7 @@ pub use apps::retention;
 pub use config::HubConfig;
 pub use event::{BrokerEvent, Handle, Incoming, Open, Protocol};
 pub use hub::Hub;
+pub use liveness::Drain;
 pub use occupancy::{HubCounts, Occupancy};
 pub use queue::{Closing, OutQueue};
 pub use totals::{Ending, HubTotals, Standing};

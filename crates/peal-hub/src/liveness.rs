@@ -18,16 +18,25 @@ const SWEEP_MS: u64 = 30_000;
 const ANSWERS_MS: u64 = 1_000;
 const ANSWERS_LOOK_MS: u64 = 10;
 
+/// When connections leave a node that is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drain {
+    /// When the first one does, from the beginning of the drain.
+    pub first_ms: u64,
+    /// The time over which all do.
+    pub spread_ms: u64,
+}
+
 impl Hub {
     /// Moves every connection to other nodes: native clients are told when to come back, Pusher clients are closed with "reconnect at
     /// once", each at its own moment within the given time.
-    pub fn drain(&mut self, now: Now, retry_spread_ms: u64) {
+    pub fn drain(&mut self, now: Now, drain: Drain) {
         self.now = now;
         self.draining = true;
         let slots: Vec<u32> = self.connections.iter().map(|(slot, _)| slot).collect();
         let count = slots.len().max(1) as u64;
         for (place, slot) in slots.into_iter().enumerate() {
-            let wait_ms = retry_spread_ms * place as u64 / count;
+            let wait_ms = drain.first_ms + drain.spread_ms * place as u64 / count;
             let Some(connection) = self.connections.get_mut(slot) else { continue };
             if connection.is_over() || connection.drain_ms != u64::MAX {
                 continue;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Core, http, websocket};
@@ -16,15 +17,20 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// What a client is told that finds the node full.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
-/// Accepts on one listener, also during a drain: balancers must be able to ask for the readiness, and whoever was sent here before they
-/// noticed is answered. Ends when the drain is over.
+/// Accepts on one listener, also when a drain has begun: balancers must be able to ask for the readiness, and whoever was sent here before
+/// they noticed is answered. Ends when they have had their time; what the kernel has accepted by then is taken along.
 pub(crate) async fn run(core: Rc<Core>, listener: TcpListener) {
-    let mut closing = pin!(core.closing.notified());
+    let mut deaf = pin!(core.deaf.notified());
     loop {
         // Both branches are cancellation-safe.
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = &mut closing => return,
+            () = &mut deaf => {
+                while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
+                    place(&core, stream, peer);
+                }
+                return;
+            }
         };
         match accepted {
             Ok((stream, peer)) => place(&core, stream, peer),

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use peal_core::{Directory, Now};
-use peal_hub::{BrokerEvent, Hub};
+use peal_hub::{BrokerEvent, Drain, Hub};
 use tokio::sync::{mpsc, oneshot};
 
 /// Messages in a core's inbox; the mux, the balancer and request handlers wait when it is full.
@@ -19,9 +19,11 @@ pub(crate) enum ToCore {
     /// A socket that another core accepted but has no room for.
     Socket(std::net::TcpStream, SocketAddr),
     Ask(Question),
-    /// Say goodbye to every WebSocket, spread over this many milliseconds, and take no new ones.
-    Drain(u64),
-    /// Accept nothing more, and end every HTTP connection after the request in progress.
+    /// Say goodbye to every WebSocket, and take no new ones.
+    Drain(Drain),
+    /// Accept nothing more.
+    StopListening,
+    /// End every HTTP connection after the request in progress.
     Close,
     /// End the thread.
     Stop,

@@ -46,7 +46,8 @@ fn take(core: &Rc<Core>, message: ToCore) {
         ToCore::Directory(directory) => core.with_hub(|hub, now| hub.directory(now, directory)),
         ToCore::Socket(socket, peer) => accept::adopt(core, socket, peer),
         ToCore::Ask(question) => core.with_hub(question),
-        ToCore::Drain(spread_ms) => core.with_hub(|hub, now| hub.drain(now, spread_ms)),
+        ToCore::Drain(drain) => core.with_hub(|hub, now| hub.drain(now, drain)),
+        ToCore::StopListening => core.deaf.notify_waiters(),
         ToCore::Close => core.closing.notify_waiters(),
         ToCore::Stop => {}
     }

@@ -1,6 +1,6 @@
 //! Silence, closing and draining.
 
-use peal_hub::Incoming;
+use peal_hub::{Drain, Incoming};
 use serde_json::json;
 
 use crate::rig::*;
@@ -82,11 +82,14 @@ fn a_violation_closes_with_the_code_of_the_websocket_protocol() {
 fn a_drain_tells_native_clients_when_to_come_back_and_closes_everyone_in_turn() {
     let mut rig = Rig::new();
     let (ada, bob, eve, dan) = (rig.native("ada"), rig.pusher(), rig.native("eve"), rig.pusher());
-    rig.hub.drain(rig.now, 4_000);
+    rig.hub.drain(rig.now, Drain { first_ms: 500, spread_ms: 4_000 });
     rig.run();
-    assert_eq!(rig.next(ada), json!({"goaway": {"retry_in": 0}}));
-    assert_eq!(rig.next(eve), json!({"goaway": {"retry_in": 2_000}}));
+    assert_eq!(rig.next(ada), json!({"goaway": {"retry_in": 500}}));
+    assert_eq!(rig.next(eve), json!({"goaway": {"retry_in": 2_500}}));
     rig.nothing(bob);
+    rig.after(499);
+    rig.nothing(ada);
+    rig.after(1);
     rig.after(1_000);
     assert_eq!(rig.closed_with(ada), Some(4200));
     assert_eq!(rig.closed_with(bob), Some(4200));
@@ -105,7 +108,7 @@ fn a_publish_in_flight_is_answered_before_its_connection_is_drained() {
     let (ada, eve) = (rig.native("ada"), rig.native("eve"));
     rig.hold = true;
     let request = rig.request(ada, json!({"publish": {"channel": "room", "data": 1}}));
-    rig.hub.drain(rig.now, 0);
+    rig.hub.drain(rig.now, Drain { first_ms: 0, spread_ms: 0 });
     rig.after(500);
     assert_eq!(rig.closed_with(eve), Some(4200), "nobody else waits for it");
     rig.release();
@@ -121,7 +124,7 @@ fn an_answer_that_does_not_come_holds_up_no_drain() {
     let ada = rig.native("ada");
     rig.hold = true;
     rig.request(ada, json!({"publish": {"channel": "room", "data": 1}}));
-    rig.hub.drain(rig.now, 0);
+    rig.hub.drain(rig.now, Drain { first_ms: 0, spread_ms: 0 });
     rig.after(999);
     assert_eq!(rig.next(ada), json!({"goaway": {"retry_in": 0}}));
     rig.nothing(ada);
@@ -134,7 +137,7 @@ fn an_answer_that_does_not_come_holds_up_no_drain() {
 #[test]
 fn whoever_comes_while_the_node_is_drained_is_sent_elsewhere() {
     let mut rig = Rig::new();
-    rig.hub.drain(rig.now, 10_000);
+    rig.hub.drain(rig.now, Drain { first_ms: 0, spread_ms: 10_000 });
     let (ada, bob) = (rig.open(native_open()), rig.open(pusher_open("k1")));
     assert_eq!(rig.closed_with(ada), Some(4200));
     assert_eq!(rig.closed_with(bob), Some(4200));

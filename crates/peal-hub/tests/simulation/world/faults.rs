@@ -67,7 +67,7 @@ impl World {
         let spread = self.rng.between(100, 3_000);
         let now = self.now(hub);
         self.trace.note(self.now_ms, || format!("hub {hub} drains within {spread} ms"));
-        self.nodes[hub].hub.drain(now, spread);
+        self.nodes[hub].hub.drain(now, peal_hub::Drain { first_ms: 0, spread_ms: spread });
         self.settle(hub);
         let life = self.nodes[hub].life;
         self.schedule(self.now_ms + spread + 8_000, Event::Restart { hub, life });
