@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use peal_core::usage::{Collected, Protocol};
-use peal_core::{KeyId, Now};
+use peal_core::{AppId, KeyId, Now, Quota};
 use peal_hub::Hub;
 use peal_meter::{Recorder, Sender, Spool, SpoolError};
 use tokio::sync::oneshot;
@@ -42,6 +42,16 @@ impl Payer {
     }
 }
 
+/// What the answers to usage say about quotas goes to the gates, where publishes look.
+fn quota_listener(node: &SharedNode) -> impl FnMut(AppId, Option<Quota>) + Send + 'static {
+    let node = SharedNode::clone(node);
+    move |app, quota| {
+        if let Some(gate) = node.directory.current().gate(app) {
+            gate.quota_report(quota.as_ref(), node.now());
+        }
+    }
+}
+
 /// The running task.
 pub(crate) struct UsageTask {
     stop: oneshot::Sender<()>,
@@ -52,7 +62,7 @@ impl UsageTask {
     pub(crate) fn start(node: SharedNode, spool: Arc<Spool>) -> Self {
         let (stop, stopped) = oneshot::channel();
         let name = format!("edge {}", node.config.node);
-        let sender = Sender::new(Arc::clone(&spool), node.store.clone(), name);
+        let sender = Sender::new(Arc::clone(&spool), node.store.clone(), name).telling_quotas(quota_listener(&node));
         let key_use = KeyUse::new(node.store.clone());
         let collector = Collector { node, spool, recorder: Recorder::default(), key_use };
         Self { stop, task: tokio::spawn(collector.run(sender, stopped)) }

@@ -56,9 +56,11 @@ impl Hub {
         self.directory.gate(app.id).map_or(Ok(()), |gate| gate.open(app.limits.connections))
     }
 
-    /// Takes one message from what the app may send in a second.
+    /// Whether the month's quota lets a message through, then takes it from what the app may send in a second.
     pub(crate) fn app_take_message(&self, app: &App) -> Result<(), Refusal> {
-        self.directory.gate(app.id).map_or(Ok(()), |gate| gate.admit(self.now.mono_ms, app.limits.messages_per_second, 1))
+        let Some(gate) = self.directory.gate(app.id) else { return Ok(()) };
+        gate.quota_admit(self.now)?;
+        gate.admit(self.now.mono_ms, app.limits.messages_per_second, 1)
     }
 
     pub(crate) fn app_join(&mut self, slot: u32, app: &Arc<App>) {

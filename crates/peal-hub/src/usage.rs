@@ -6,7 +6,7 @@
 
 use peal_core::exchange::{BrokerError, Published};
 use peal_core::usage::{Account, Charge, Collected, Counters, Metric, Protocol, Transport};
-use peal_core::{AppId, ChannelName, ErrorCode, Now, Publication, Refusal};
+use peal_core::{AppId, ChannelName, Now, Publication, Refusal};
 
 use crate::hub::Hub;
 use crate::session::Session;
@@ -154,11 +154,11 @@ impl Hub {
         self.counters.presence_in(self.now, charge, channel.and_then(ChannelName::namespace));
     }
 
-    /// Publishes and presence changes that came too fast.
+    /// Publishes and presence changes that came too fast, and publishes that the month's quota no longer lets through.
     pub(crate) fn count_refused(&mut self, slot: u32, refusal: &Refusal) {
         let account = self.connections.get(slot).and_then(|connection| connection.tab.account);
-        if let (ErrorCode::RateLimited | ErrorCode::ClientEventRate, Some(account)) = (refusal.code, account) {
-            self.counters.add(self.now, account, Metric::RejectedRate, 1);
+        if let (Some(metric), Some(account)) = (Metric::of_refusal(refusal.code), account) {
+            self.counters.add(self.now, account, metric, 1);
         }
     }
 }

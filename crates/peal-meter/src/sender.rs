@@ -1,8 +1,11 @@
-//! Sends what the spool holds, from the front, one batch at a time, until Postgres has it.
+//! Sends what the spool holds, from the front, one batch at a time, until Postgres has it. The answer says where the orgs of the batches' apps
+//! stand with their month's quota, which is passed on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use peal_core::{AppId, Quota};
 use peal_store::{FlushAnswer, GapReason, Store, StoreError, UsageGap};
 use uuid::Uuid;
 
@@ -19,12 +22,26 @@ pub struct Sender {
     /// Up to when Postgres knows that nothing is missing.
     told_ms: u64,
     damage_told: bool,
+    tell_quota: TellQuota,
+    /// Apps of batches that were sent and of which nobody has been told yet where they stand.
+    quotas_due: BTreeSet<AppId>,
 }
+
+/// Hears where the org of an app stands; `None` for no quota.
+type TellQuota = Box<dyn FnMut(AppId, Option<Quota>) + Send>;
 
 impl Sender {
     #[must_use]
     pub fn new(spool: Arc<Spool>, store: Store, node: impl Into<String>) -> Self {
-        Self { spool, store, node: node.into(), told_ms: 0, damage_told: false }
+        let tell_quota: TellQuota = Box::new(|_, _| ());
+        Self { spool, store, node: node.into(), told_ms: 0, damage_told: false, tell_quota, quotas_due: BTreeSet::new() }
+    }
+
+    /// With somebody to be told where the orgs stand, once for each round of batches and app in them.
+    #[must_use]
+    pub fn telling_quotas(mut self, tell: impl FnMut(AppId, Option<Quota>) + Send + 'static) -> Self {
+        self.tell_quota = Box::new(tell);
+        self
     }
 
     /// Sends whatever is appended, for ever. Cancelling it is safe at any moment: a batch whose answer was not heard is sent again.
@@ -66,6 +83,7 @@ impl Sender {
             match self.store.usage_flush(&batch).await? {
                 FlushAnswer::Applied | FlushAnswer::Duplicate => {
                     self.told_ms = self.told_ms.max(batch.covers_to_ms);
+                    self.quotas_due.extend(batch.usage.rows.iter().map(|row| row.app));
                     self.spool.acknowledge(&batch);
                 }
                 FlushAnswer::Gap { last_seq } => self.go_on_as_new(batch.source, last_seq, batch.seq).await?,
@@ -77,6 +95,18 @@ impl Sender {
             self.store.usage_source_touch(source, &self.node, covers_to_ms).await?;
             self.told_ms = covers_to_ms;
         }
+        self.pass_quotas_on().await
+    }
+
+    async fn pass_quotas_on(&mut self) -> Result<(), StoreError> {
+        if self.quotas_due.is_empty() {
+            return Ok(());
+        }
+        let apps: Vec<AppId> = self.quotas_due.iter().copied().collect();
+        for (app, quota) in self.store.quotas_of_apps(&apps).await? {
+            (self.tell_quota)(app, quota);
+        }
+        self.quotas_due.clear();
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! The metrics by number and name, and what each is. Numbers are stored and never reused.
 
+use crate::error::ErrorCode;
+
 /// How values of smaller periods make one of a larger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Aggregate {
@@ -76,6 +78,16 @@ impl Metric {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|metric| metric.name() == name)
+    }
+
+    /// What a refused publish or presence change counts as; `None` for most refusals, which count nothing.
+    #[must_use]
+    pub const fn of_refusal(code: ErrorCode) -> Option<Self> {
+        match code {
+            ErrorCode::RateLimited | ErrorCode::ClientEventRate => Some(Self::RejectedRate),
+            ErrorCode::QuotaExceeded => Some(Self::RejectedQuota),
+            _ => None,
+        }
     }
 
     #[must_use]

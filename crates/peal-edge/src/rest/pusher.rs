@@ -63,12 +63,13 @@ fn require_publish(caller: &Caller, channel: &ChannelName, message: &Message) ->
     rule_size(&caller.app, channel, message)
 }
 
-/// Takes messages from what the app may send in a second, all or none.
+/// Whether the month's quota lets messages through, then takes them from what the app may send in a second, all or none.
 pub(crate) fn admit(node: &SharedNode, caller: &Caller, count: usize) -> Result<(), Refusal> {
     let (directory, now) = (node.directory.current(), node.now());
     let limit = caller.app.limits.messages_per_second;
-    let admitted = directory.gate(caller.app.id).map_or(Ok(()), |gate| gate.admit(now.mono_ms, limit, count as u32));
-    admitted.inspect_err(|_| local::count_rejected(now, caller))
+    let Some(gate) = directory.gate(caller.app.id) else { return Ok(()) };
+    let admitted = gate.quota_admit(now).and_then(|()| gate.admit(now.mono_ms, limit, count as u32));
+    admitted.inspect_err(|refusal| local::count_rejected(now, caller, refusal))
 }
 
 /// # Errors

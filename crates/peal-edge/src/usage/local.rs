@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 
 use peal_core::usage::{Collected, Counters, Metric};
-use peal_core::{AppId, Now};
+use peal_core::{AppId, Now, Refusal};
 
 use crate::rest::auth::{Caller, Grant};
 
@@ -38,10 +38,10 @@ pub(crate) fn count_history(now: Now, caller: &Caller, messages: usize) {
     }
 }
 
-/// A publish was refused by the app's rate.
-pub(crate) fn count_rejected(now: Now, caller: &Caller) {
-    if !is_free(caller) {
-        COUNTERS.with_borrow_mut(|counters| counters.add_to(now, caller.app.id, Metric::RejectedRate, 1));
+/// A publish was refused by the app's rate or by the month's quota.
+pub(crate) fn count_rejected(now: Now, caller: &Caller, refusal: &Refusal) {
+    if let (Some(metric), false) = (Metric::of_refusal(refusal.code), is_free(caller)) {
+        COUNTERS.with_borrow_mut(|counters| counters.add_to(now, caller.app.id, metric, 1));
     }
 }
 

@@ -1,7 +1,10 @@
 //! What a hub counts, and when (docs/counting.md).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use peal_core::Quota;
+use peal_core::quota::WhenUsedUp;
 use peal_core::usage::Metric;
 use peal_hub::HubConfig;
 use serde_json::json;
@@ -159,4 +162,38 @@ fn connection_time_is_exact_to_the_millisecond() {
     rig.cut(bob);
     rig.after(9_000);
     assert_eq!(count(&used(&mut rig), Metric::ConnectionMs), 2_500 + 1_250);
+}
+
+#[test]
+fn a_used_up_quota_stops_publishes_and_nothing_else() {
+    let mut rig = Rig::new();
+    let directory = directory(app());
+    let gate = Arc::clone(directory.gate(app_id()).expect("every app has one"));
+    rig.hub.directory(rig.now, directory);
+    let (ada, bob) = (rig.native("ada"), rig.pusher());
+    rig.native_subscribe(ada, "room");
+    rig.pusher_enter(bob, "presence-room", "1");
+    used(&mut rig);
+    let resets_at_s = rig.now.wall_s() + 3_600;
+    let quota = Quota { included: 10, used: 15, when_used_up: WhenUsedUp::Stop, used_up_at_s: None, resets_at_s };
+    gate.quota_report(Some(&quota), rig.now);
+
+    let refused = rig.ask(ada, json!({"publish": {"channel": "room", "event": "said", "data": 1}}));
+    assert_eq!((&refused["error"]["name"], &refused["error"]["limit"]), (&json!("quota_exceeded"), &json!(10)), "{refused}");
+    assert_eq!((&refused["error"]["retry_after"], &refused["error"]["retryable"]), (&json!(3_600_000), &json!(false)), "{refused}");
+    rig.got(bob);
+    rig.send(bob, json!({"event": "client-typing", "channel": "presence-room", "data": {}}));
+    let told = rig.next(bob);
+    assert_eq!((&told["event"], &told["data"]["code"]), (&json!("pusher:error"), &json!(4301)), "{told}");
+    let refusals = used(&mut rig);
+    assert_eq!((count(&refusals, Metric::RejectedQuota), count(&refusals, Metric::MessagesIn)), (2, 0));
+
+    let eve = rig.native("eve");
+    rig.native_subscribe(eve, "room");
+    let entered = rig.ask(eve, json!({"presence.enter": {"channel": "presence-room", "data": {}}}));
+    assert!(entered["ok"].is_object(), "{entered}");
+    rig.after(3_600_000);
+    let late = rig.native("late");
+    let published = rig.ask(late, json!({"publish": {"channel": "room", "event": "said", "data": 1}}));
+    assert!(published["ok"].is_object(), "the month is over: {published}");
 }

@@ -39,7 +39,7 @@ impl Bench {
         assert_eq!(self.number("select count(*) from usage_dirty").await, 0);
     }
 
-    /// Minutes, hours, days and ledger all say the same as the truth.
+    /// Minutes, hours, days, quotas and ledger all say the same as the truth.
     pub(crate) async fn assert_exact(&self, truth: &Truth) {
         let mut connection = self.connection().await;
         let rows: Vec<(i64, OffsetDateTime, i16, i64)> =
@@ -69,6 +69,9 @@ impl Bench {
             .number("select coalesce(sum(value::bigint), 0)::bigint from meter_batch, jsonb_each(sums) as d (day, metrics), jsonb_each_text(metrics)")
             .await;
         assert_eq!(ledger as u64, whole, "ledger");
+        let billable: u64 = truth.iter().filter(|((.., metric), _)| metric.info().billable).map(|(_, value)| value).sum();
+        let quotas = self.number("select coalesce(sum(messages), 0)::bigint from quota_used").await;
+        assert_eq!(quotas as u64, billable, "quotas");
         assert_eq!(self.deadlocks().await, 0, "deadlocks");
     }
 

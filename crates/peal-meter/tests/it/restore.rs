@@ -20,6 +20,7 @@ async fn after(loss: &str) -> (Bench, Truth, uuid::Uuid) {
     }
     bench.sql("delete from meter_batch where seq > 2").await;
     bench.sql("update usage_minute set value = 1 + 2").await;
+    bench.sql("update quota_used set messages = 1 + 2").await;
     bench.sql(loss).await;
     let mut truth = Truth::new();
     add(&mut truth, &rows(&[(1, minute, Metric::MessagesOut, 1), (1, minute, Metric::MessagesOut, 2)]));
