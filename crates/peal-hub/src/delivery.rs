@@ -129,6 +129,7 @@ impl Hub {
 
     /// Carries out what a topic's stream wants, then looks at those who wait for it.
     pub(crate) fn take_steps(&mut self, index: u32, steps: Vec<Step>) {
+        self.count_gaps(index, &steps);
         for step in steps {
             match step {
                 Step::Release { entry, after } => self.release(index, &entry, after),

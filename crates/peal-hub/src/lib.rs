@@ -49,5 +49,5 @@ pub use hub::Hub;
 pub use liveness::Drain;
 pub use occupancy::{HubCounts, Occupancy};
 pub use queue::{Closing, OutQueue};
-pub use totals::{Ending, HubTotals, Standing};
+pub use totals::{Ending, GapCounts, HubTotals, Standing};
 pub use usage::Weight;

@@ -106,6 +106,11 @@ impl Stream {
         }
     }
 
+    /// Whether something is missing that is being read.
+    pub(crate) fn is_repairing(&self) -> bool {
+        matches!(self.state, State::Repairing(_))
+    }
+
     pub(crate) fn ring(&self) -> &Ring {
         &self.ring
     }

@@ -69,6 +69,13 @@ impl Audience {
     }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gap {
+    Open,
+    /// Some of it is lost for good.
+    Lossy,
+}
+
 #[derive(Debug)]
 pub(crate) struct TopicEntry {
     pub(crate) topic: Topic,
@@ -81,6 +88,8 @@ pub(crate) struct TopicEntry {
     pub(crate) pause_ms: u64,
     /// The broker acknowledged a publication up to here to this hub; it must arrive.
     pub(crate) expected: Option<peal_core::Position>,
+    /// Something is missing and being read.
+    pub(crate) gap: Option<Gap>,
 }
 
 impl TopicEntry {
@@ -142,6 +151,7 @@ impl Topics {
             timer: None,
             pause_ms: 0,
             expected: None,
+            gap: None,
         }) as u32;
         self.index.insert(topic.clone(), index);
         (index, true)

@@ -66,9 +66,21 @@ pub enum Standing {
     Over(Option<ErrorCode>),
 }
 
+/// Gaps in the streams of this hub's topics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GapCounts {
+    /// Something had not arrived and was read.
+    pub detected: u64,
+    /// Of those, everything was there.
+    pub repaired: u64,
+    /// Of those, something is lost; subscribers were told.
+    pub unrepaired: u64,
+}
+
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubTotals {
+    pub(crate) gaps: GapCounts,
     opened: [u64; Protocol::ALL.len()],
     closed: [[u64; Ending::ALL.len()]; Protocol::ALL.len()],
     refusals: [u64; ErrorCode::ALL.len()],
@@ -76,11 +88,16 @@ pub struct HubTotals {
 
 impl Default for HubTotals {
     fn default() -> Self {
-        Self { opened: Default::default(), closed: Default::default(), refusals: [0; ErrorCode::ALL.len()] }
+        Self { gaps: GapCounts::default(), opened: Default::default(), closed: Default::default(), refusals: [0; ErrorCode::ALL.len()] }
     }
 }
 
 impl HubTotals {
+    #[must_use]
+    pub fn gaps(&self) -> GapCounts {
+        self.gaps
+    }
+
     /// Connections that were accepted.
     pub fn opened(&self) -> impl Iterator<Item = (Protocol, u64)> + '_ {
         Protocol::ALL.into_iter().map(|protocol| (protocol, self.opened[protocol as usize]))

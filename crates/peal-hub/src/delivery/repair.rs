@@ -5,8 +5,9 @@ use peal_core::{Lane, Position, Topic};
 
 use super::Pending;
 use crate::hub::Hub;
+use crate::stream::Step;
 use crate::timer::Owner;
-use crate::topic::TopicRef;
+use crate::topic::{Gap, TopicRef};
 
 impl Hub {
     pub(crate) fn attached(&mut self, topic: &Topic, result: Result<Position, BrokerError>) {
@@ -63,6 +64,27 @@ impl Hub {
             None => entry.stream.page_failed(&mut steps),
         }
         self.take_steps(index, steps);
+    }
+
+    /// Looks at what a topic's stream has come to: whether it misses something, and once it does not any more, whether it got everything.
+    pub(super) fn count_gaps(&mut self, index: u32, steps: &[Step]) {
+        let Some(entry) = self.topics.get_mut(index) else { return };
+        let lost = steps.iter().any(|step| matches!(step, Step::Lost { .. }));
+        let open = entry.stream.is_repairing();
+        if (open || lost) && entry.gap.is_none() {
+            self.totals.gaps.detected += 1;
+            entry.gap = Some(Gap::Open);
+        }
+        if lost {
+            entry.gap = Some(Gap::Lossy);
+        }
+        if !open {
+            match entry.gap.take() {
+                Some(Gap::Open) => self.totals.gaps.repaired += 1,
+                Some(Gap::Lossy) => self.totals.gaps.unrepaired += 1,
+                None => {}
+            }
+        }
     }
 
     /// Waits before the topic's next question to the broker, twice as long as the last time.

@@ -2,7 +2,7 @@
 
 use peal_core::Position;
 use peal_core::exchange::Publish;
-use peal_hub::{BrokerEvent, Handle, HubConfig};
+use peal_hub::{BrokerEvent, GapCounts, Handle, HubConfig};
 use serde_json::json;
 
 use crate::rig::*;
@@ -45,6 +45,7 @@ fn a_lost_delivery_is_read_once_and_comes_in_order() {
         assert_eq!(told(&mut rig, client), ["1", "2", "3"]);
     }
     assert_eq!(rig.model.history_reads, 1);
+    assert_eq!(rig.hub.totals().gaps(), GapCounts { detected: 1, repaired: 1, unrepaired: 0 });
     rig.assert_empty();
 }
 
@@ -116,6 +117,7 @@ fn a_range_that_is_no_longer_kept_is_announced_to_native_clients_and_closes_push
     rig.model.trim(&messages("room"), 1);
     rig.publish("room", "said", "4");
     assert_eq!(told(&mut rig, ada), [format!("{last}..{} retention", lost[1]), "3".into(), "4".into()]);
+    assert_eq!(rig.hub.totals().gaps(), GapCounts { detected: 1, repaired: 0, unrepaired: 1 });
     assert_eq!(rig.closed_with(bob), Some(4200));
     rig.nothing(bob);
     rig.assert_empty();
@@ -133,6 +135,7 @@ fn an_era_that_begins_where_we_are_or_before_goes_on_without_a_word() {
         rig.publish("room", "said", "4");
         assert_eq!(told(&mut rig, ada), ["1", "2", "3", "4"], "{survived} survived");
         assert_eq!(rig.model.history_reads, 0);
+        assert_eq!(rig.hub.totals().gaps(), GapCounts::default());
         rig.assert_empty();
     }
 }
