@@ -5,6 +5,7 @@
 
 pub(crate) mod auth;
 pub(crate) mod body;
+pub(crate) mod clients;
 pub(crate) mod control;
 pub(crate) mod cors;
 pub(crate) mod docs;
@@ -183,6 +184,9 @@ pub(crate) fn router(node: SharedNode) -> Router {
         .route("/v1/channels/{channel}/messages", get(native::history).post(publish))
         .route("/v1/apps/{app}/revocations", post(control::revoke))
         .route("/v1/connections/{connection}/disconnect", post(control::disconnect))
+        .route("/v1/connections/{connection}/unsubscribe", post(clients::unsubscribe_connection))
+        .route("/v1/clients/{client}/disconnect", post(clients::disconnect))
+        .route("/v1/clients/{client}/unsubscribe", post(clients::unsubscribe))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(node)

@@ -5,12 +5,13 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use http::Response;
 use peal_core::exchange::Publish;
-use peal_core::{App, ConnectionId, Draft, Durability, ErrorCode, Operation, PublicationKind, Refusal, Retention, Topic};
+use peal_core::{App, Draft, Durability, ErrorCode, Operation, PublicationKind, Refusal, Retention, Topic};
 use peal_hub::control::{Command, Target};
 use peal_store::{Actor, Revocation, StoreError};
 use serde::Deserialize;
 
 use super::auth::{self, Caller};
+use super::clients::connection_of;
 use super::pusher::{broker_refusal, new_message_id};
 use super::{Answer, Call, json, refused};
 use crate::node::SharedNode;
@@ -44,9 +45,7 @@ pub(crate) async fn disconnect(State(node): State<SharedNode>, Path(connection):
 async fn disconnect_one(node: &SharedNode, connection: &str, call: &Call) -> Answer {
     let caller = auth::native(node, call).await?;
     caller.require_key(Operation::Admin)?;
-    let connection: ConnectionId = connection.parse().or_else(|_| ConnectionId::from_socket_id(connection)).map_err(|_| {
-        Refusal::new(ErrorCode::NotFound, "This is no connection id: expected the 22 characters that connect answered, or a socket_id.")
-    })?;
+    let connection = connection_of(connection)?;
     send(node, &caller.app, Command::Disconnect { target: Target::Connection(connection) }).await?;
     Ok(json("{}"))
 }

@@ -6,6 +6,7 @@ mod changes;
 mod drain;
 mod features;
 mod fleet;
+mod fleet_control;
 mod hostile_http;
 mod hostile_native;
 mod hostile_pusher;
