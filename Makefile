@@ -20,10 +20,10 @@ SDK_SOURCES := $(shell find sdk-js/src sdk-js/scripts sdk-js/package.json sdk-js
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public dashboard/tools dashboard/index.html dashboard/package.json \
 	dashboard/vite.config.ts dashboard/tsconfig.json sdk-js/src -type f -not -name '*.test.ts' -not -name '*.test.tsx')
 
-.PHONY: help dev build release test lint docs sdk dashboard tools
+.PHONY: help dev build release test lint docs cluster cluster-restart cluster-tools sdk dashboard tools
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 dev: build ## run Peal on this machine; ARGS="…" passes flags to `peal dev`
 	@exec target/debug/peal dev $(ARGS)
@@ -47,6 +47,14 @@ bench: $(POSTGRES_STAMP) sdk dashboard ## measure Peal beside a bare loop; ARGS=
 docs: ## write the pages that are generated from the code
 	@UPDATE_GOLDEN=1 cargo test --quiet --bins --tests -p peal-cli -p peal-core -p peal-api -- the_page_lists_every_setting errors_page counting_page openapi
 
+cluster: build cluster-tools ## run a fleet here: 3 edges behind nginx, API, meter, Postgres, Redis with a replica; Ctrl-C stops it
+	@cargo build --quiet --package peal-bench
+	@exec target/debug/peal-bench fleet $(ARGS)
+
+cluster-restart: ## roll the edges of `make cluster` one by one under load, and report what its clients saw
+	@cargo build --quiet --package peal-bench
+	@exec target/debug/peal-bench storm --file .peal/cluster.json --through-proxy --clients 300 --restarts 3 $(ARGS)
+
 sdk: sdk-js/dist/peal.js ## build the JavaScript client
 dashboard: dashboard/dist/index.html ## build the dashboard
 
@@ -58,6 +66,18 @@ tools:
 	@command -v npm >/dev/null || { echo "npm is missing. It comes with Node from https://nodejs.org; on Debian: apt-get install npm." >&2; exit 1; }
 	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)' || \
 		{ echo "Node is $$(node --version); Peal's dashboard needs 20 or newer: https://nodejs.org" >&2; exit 1; }
+
+cluster-tools:
+	@missing=""; \
+	for program in redis-server nginx; do \
+		PATH="$$PATH:/usr/sbin" command -v "$$program" >/dev/null || missing="$$missing $$program"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+		sudo=""; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
+		echo "Installing$$missing"; \
+		{ $$sudo apt-get update -q && $$sudo apt-get install -qy --no-install-recommends $$missing; } >/dev/null || \
+			{ echo "It could not be installed. Install$$missing and run make again." >&2; exit 1; }; \
+	fi
 
 # npm may not run the package's scripts, so its symlinks are made here. Where there is no package for the platform, `peal dev` takes the
 # system's Postgres, and says so if there is none either.

@@ -5,6 +5,7 @@
 //! seen. Reported is the server's own CPU time for each unit of work, the ratio to the floor's median in the same run, and whether
 //! anything was lost, doubled or reordered. `RESULTS.md` beside this crate holds the recorded numbers and how to read them.
 
+mod fleet;
 mod floor;
 mod histogram;
 mod load;
@@ -17,6 +18,7 @@ mod scenario;
 mod sequence;
 mod sign;
 mod statistics;
+mod storm;
 mod wire;
 
 use std::io;
@@ -56,12 +58,22 @@ enum Command {
         #[arg(long, value_enum, default_value = "full")]
         scale: Scale,
     },
+    /// Run a fleet on this machine until Ctrl-C: three edges, API, meter, Postgres, Redis with a replica, nginx
+    Fleet(fleet::ServeArgs),
+    /// Restart the edges of a fleet one after the other under load, and report what its clients saw
+    Storm(storm::StormArgs),
+    /// The clients of a storm
+    #[command(hide = true)]
+    StormCrowd(storm::CrowdArgs),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Floor { addr } => floor::run(addr).map(|()| ExitCode::SUCCESS),
+        Command::Fleet(args) => fleet::serve(&args).map(|()| ExitCode::SUCCESS),
+        Command::Storm(args) => storm::storm(&args),
+        Command::StormCrowd(args) => storm::crowd(args).map(|()| ExitCode::SUCCESS),
         Command::Load { scenario, addr, pid, scale } => play(scenario, scale, addr, pid),
     };
     done.unwrap_or_else(|error| {

@@ -29,6 +29,10 @@ pub(super) fn check(_: &Context) -> Outcome {
     if !run("redis-server", &["--version"]) {
         packages.push("redis-server");
     }
+    // It may stand where only root looks.
+    if !run("nginx", &["-v"]) && !run("/usr/sbin/nginx", &["-v"]) {
+        packages.push("nginx");
+    }
     let mut failures: Vec<String> =
         [cargo_component("fmt", "rustfmt"), cargo_component("clippy", "clippy"), node()].into_iter().flatten().collect();
     if !packages.is_empty()

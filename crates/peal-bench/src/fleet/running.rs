@@ -1,0 +1,96 @@
+//! A fleet to play with: one of our own, or one that `make cluster` has started and watches.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::process::terminate;
+use super::{Fleet, FleetArgs, Layout, get};
+
+/// The drain, a clean end and a start.
+const RESTART_WITHIN: Duration = Duration::from_secs(120);
+const LOOK: Duration = Duration::from_millis(20);
+
+#[derive(Debug)]
+pub(crate) enum Running {
+    Own(Box<Fleet>),
+    Elsewhere { file: PathBuf, layout: Layout },
+}
+
+impl Running {
+    /// # Errors
+    /// A fleet that does not start, or a file that describes none.
+    pub(crate) fn open(args: &FleetArgs, file: Option<&Path>) -> io::Result<Self> {
+        match file {
+            None => Ok(Self::Own(Box::new(Fleet::start(args, None)?))),
+            Some(file) => Ok(Self::Elsewhere { file: file.to_owned(), layout: read(file)? }),
+        }
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        match self {
+            Self::Own(fleet) => &fleet.layout,
+            Self::Elsewhere { layout, .. } => layout,
+        }
+    }
+
+    /// Rolls one edge: asks it to stop, and returns when its successor is ready. `tick` is called meanwhile.
+    ///
+    /// # Errors
+    /// It does not stop, stops with an error, or does not come back.
+    pub(crate) fn restart(&mut self, index: usize, mut tick: impl FnMut()) -> io::Result<()> {
+        let before = self.layout().edges[index].pid;
+        terminate(before);
+        let deadline = Instant::now() + RESTART_WITHIN;
+        loop {
+            if self.is_back(index, before)? {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(io::Error::other(format!("edge {} is not back within {} s", index + 1, RESTART_WITHIN.as_secs())));
+            }
+            tick();
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    fn is_back(&mut self, index: usize, before: u32) -> io::Result<bool> {
+        match self {
+            Self::Own(fleet) => {
+                if !fleet.ended().contains(&index) {
+                    return Ok(false);
+                }
+                match fleet.start_again(index)? {
+                    Some(0) => Ok(true),
+                    code => Err(io::Error::other(format!("edge {} ended with {code:?}\n{}", index + 1, fleet.logs()))),
+                }
+            }
+            Self::Elsewhere { file, layout } => {
+                *layout = read(file)?;
+                let edge = &layout.edges[index];
+                Ok(edge.pid != before && edge.pid != 0 && get(&format!("{}/readyz", edge.url)).is_ok_and(|answer| answer.0 == 200))
+            }
+        }
+    }
+
+    /// What its parts said, if they are ours.
+    pub(crate) fn logs(&self) -> String {
+        match self {
+            Self::Own(fleet) => fleet.logs(),
+            Self::Elsewhere { layout, .. } => format!("logs are in {}", layout.folder.display()),
+        }
+    }
+
+    pub(crate) fn stop(self) {
+        if let Self::Own(fleet) = self {
+            fleet.stop();
+        }
+    }
+}
+
+fn read(file: &Path) -> io::Result<Layout> {
+    let text = fs::read(file)
+        .map_err(|error| io::Error::other(format!("no fleet runs ({}: {error}); start one with `make cluster`", file.display())))?;
+    Ok(serde_json::from_slice(&text)?)
+}
