@@ -116,6 +116,10 @@ impl Hub {
         if let Some(channel) = channel {
             self.count_announce(app, channel, false);
         }
+        if self.counts.channels.is_empty() {
+            self.seat_due();
+            self.counts_arm();
+        }
     }
 
     /// The app and the name, if subscriptions are to be counted.

@@ -20,7 +20,7 @@ const COLLECT_MS: u64 = 50;
 /// Channels in one message.
 const CHANNELS_MAX: usize = 200;
 /// Messages at a time; what remains waits for the next time.
-const MESSAGES_MAX: usize = 16;
+const MESSAGES_MAX: usize = 4;
 /// After the broker did not take a message.
 const LOST_MS: u64 = 1_000;
 
@@ -41,6 +41,9 @@ impl Hub {
     /// This core has news of a channel for the others.
     pub(super) fn count_announce(&mut self, app: AppId, channel: ChannelName, asks: bool) {
         self.seat_take();
+        if self.keeps_silent() {
+            return;
+        }
         *self.counts.apps.entry(app).or_default().news.entry(channel).or_default() |= asks;
         if self.counts.announce_ms.is_none() {
             self.counts.announce_ms = Some(self.now.mono_ms + COLLECT_MS);
@@ -49,11 +52,11 @@ impl Hub {
     }
 
     /// Everything anew: something may have been lost, in either direction.
-    fn count_announce_all(&mut self, app: AppId) {
-        for index in self.counts.channels.keys().copied().collect::<Vec<_>>() {
-            let topic = self.topics.get(index).map(|entry| &entry.topic).filter(|topic| topic.app == app);
-            if let Some(channel) = topic.and_then(Topic::channel).cloned() {
-                self.count_announce(app, channel, true);
+    fn count_announce_all(&mut self, wanted: impl Fn(AppId) -> bool) {
+        let held = self.counts.channels.keys().filter_map(|index| self.topics.get(*index)).map(|entry| &entry.topic);
+        for topic in held.filter(|topic| wanted(topic.app)).cloned().collect::<Vec<_>>() {
+            if let Some(channel) = topic.channel().cloned() {
+                self.count_announce(topic.app, channel, true);
             }
         }
     }
@@ -61,7 +64,7 @@ impl Hub {
     /// The broker did not take what this core said.
     pub(crate) fn counts_lost(&mut self, app: AppId) {
         if self.counts.apps.contains_key(&app) {
-            self.count_announce_all(app);
+            self.count_announce_all(|lost| lost == app);
             self.counts.announce_ms = Some(self.now.mono_ms + LOST_MS);
             self.counts_arm();
         }
@@ -70,40 +73,36 @@ impl Hub {
     /// The control topic of an app was attached, perhaps after an interruption.
     pub(crate) fn counts_attached(&mut self, app: AppId) {
         if self.counts.apps.get(&app).is_some_and(|counts| counts.sent > 0) {
-            self.count_announce_all(app);
+            self.count_announce_all(|attached| attached == app);
         }
     }
 
     /// Publishes the news, as much of it as may go at once.
     pub(super) fn counts_publish(&mut self) {
-        let company = self.company();
-        let mut messages = 0;
+        let mut room = MESSAGES_MAX;
         for app in self.counts.apps.keys().copied().collect::<Vec<_>>() {
-            match company {
+            match self.company() {
+                Company::Unknown => break,
                 Company::Alone => self.counts_drop_news(app),
                 Company::Others if self.hears_control(app) => {
-                    while messages < MESSAGES_MAX && self.counts_publish_some(app) {
-                        messages += 1;
+                    while room > 0 && self.counts_publish_some(app) {
+                        room -= 1;
                     }
                 }
-                Company::Unknown | Company::Others => {}
+                Company::Others => {}
             }
         }
-        let channels = &self.counts.channels;
-        let topics = &self.topics;
-        let held: BTreeSet<AppId> = channels.keys().filter_map(|index| topics.get(*index).map(|entry| entry.topic.app)).collect();
-        self.counts.apps.retain(|app, counts| !counts.news.is_empty() || held.contains(app));
+        let connected = &self.apps;
+        self.counts.apps.retain(|app, counts| !counts.news.is_empty() || connected.contains_key(app));
         if self.counts.apps.values().any(|counts| !counts.news.is_empty()) {
             self.counts.announce_ms = Some(self.now.mono_ms + COLLECT_MS);
         }
     }
 
-    /// There is nobody to tell, or nobody of whom this core knows.
+    /// What was news before this core knew that it is alone.
     fn counts_drop_news(&mut self, app: AppId) {
-        if let Some(seat) = &mut self.counts.seat {
-            seat.silent = true;
-        }
-        if let Some(counts) = self.counts.apps.get_mut(&app) {
+        let silent = self.keeps_silent();
+        if let Some(counts) = self.counts.apps.get_mut(&app).filter(|_| silent) {
             counts.news.clear();
         }
     }
@@ -178,7 +177,7 @@ impl Hub {
             self.count_elsewhere(app, from, channel, *count, false);
         }
         if missed {
-            self.count_announce_all(app);
+            self.count_announce_all(|missed| missed == app);
         }
     }
 
@@ -197,12 +196,14 @@ impl Hub {
     /// A core has begun to count. What it said before it was known is asked for; and whoever thought to be alone, or is back itself after the
     /// others had buried it, tells everything.
     pub(crate) fn core_came(&mut self, core: ConnectionId) {
-        let own = self.counts.seat.as_mut().is_some_and(|seat| seat.id == core || std::mem::take(&mut seat.silent));
-        for app in self.counts.apps.keys().copied().collect::<Vec<_>>() {
-            if self.counts.apps.get_mut(&app).is_some_and(|counts| counts.early.remove(&core)) || own {
-                self.count_announce_all(app);
+        let all = self.counts.seat.as_mut().is_some_and(|seat| seat.id == core || std::mem::take(&mut seat.silent));
+        let mut early = BTreeSet::new();
+        for (app, counts) in &mut self.counts.apps {
+            if counts.early.remove(&core) {
+                early.insert(*app);
             }
         }
+        self.count_announce_all(|app| all || early.contains(&app));
     }
 
     /// A core counts nothing any more, or is dead.

@@ -6,7 +6,7 @@ use peal_core::{AppId, ChannelName, ConnectionId, Topic};
 use rand::Rng;
 
 use crate::hub::Hub;
-use crate::presence::Observer;
+use crate::presence::{Observer, View};
 
 /// A core that counts nothing any more stays for this long: the next subscription may come soon.
 const LINGER_MS: u64 = 1_000;
@@ -14,15 +14,11 @@ const LINGER_MS: u64 = 1_000;
 #[derive(Debug)]
 pub(super) struct Seat {
     pub(super) id: ConnectionId,
+    topic: Topic,
     /// When it is given up, if nothing is counted until then.
     pub(super) until_ms: Option<u64>,
     /// It has kept something to itself because it was alone.
     pub(super) silent: bool,
-}
-
-/// Of the one app id that is never given out.
-fn cores() -> Option<Topic> {
-    AppId::new(AppId::MAX).ok().map(|app| Topic::presence(app, ChannelName::cores()))
 }
 
 /// What the core knows of the others.
@@ -40,10 +36,12 @@ impl Hub {
             seat.until_ms = None;
             return;
         }
-        let Some(topic) = cores() else { return };
+        // The one app id that is never given out.
+        let Ok(app) = AppId::new(AppId::MAX) else { return };
+        let topic = Topic::presence(app, ChannelName::cores());
         let place = Place { node: self.config.node, core: self.config.core, slot: (1 << 24) - 1, generation: 0 };
         let id = ConnectionId::new(place, self.rng.next_u64());
-        self.counts.seat = Some(Seat { id, until_ms: None, silent: false });
+        self.counts.seat = Some(Seat { id, topic: topic.clone(), until_ms: None, silent: false });
         self.observe(&topic, Observer::Core);
         self.member_enter_core(&topic, id);
     }
@@ -57,9 +55,7 @@ impl Hub {
             _ if needed => seat.until_ms = None,
             None => seat.until_ms = Some(now_ms + LINGER_MS),
             Some(until_ms) if now_ms >= until_ms => {
-                let id = seat.id;
-                self.counts.seat = None;
-                if let Some(topic) = cores() {
+                if let Some(Seat { id, topic, .. }) = self.counts.seat.take() {
                     self.member_leave_core(&topic, id);
                     self.observe_end(&topic, Observer::Core);
                 }
@@ -69,19 +65,35 @@ impl Hub {
     }
 
     pub(super) fn company(&self) -> Company {
-        let Some(seat) = &self.counts.seat else { return Company::Unknown };
-        let audience = cores().and_then(|topic| self.topics.find(&topic)).and_then(|index| self.topics.get(index)?.presence());
-        match audience.filter(|audience| audience.is_synced()) {
-            Some(audience) if audience.view.member(seat.id).is_none() => Company::Unknown,
-            Some(audience) if audience.view.members_count() == 1 => Company::Alone,
-            Some(_) => Company::Others,
-            None => Company::Unknown,
+        match (self.counts.seat.as_ref(), self.seats()) {
+            (Some(seat), Some(view)) if view.member(seat.id).is_some() => {
+                if view.members_count() == 1 {
+                    Company::Alone
+                } else {
+                    Company::Others
+                }
+            }
+            _ => Company::Unknown,
         }
+    }
+
+    /// Whether there is nobody to tell, as far as this core knows. Then it owes whoever comes everything.
+    pub(super) fn keeps_silent(&mut self) -> bool {
+        let alone = matches!(self.company(), Company::Alone);
+        if let Some(seat) = &mut self.counts.seat {
+            seat.silent |= alone;
+        }
+        alone
     }
 
     /// Whether a core is known to count.
     pub(super) fn is_seated(&self, core: ConnectionId) -> bool {
-        let audience = cores().and_then(|topic| self.topics.find(&topic)).and_then(|index| self.topics.get(index)?.presence());
-        audience.is_some_and(|audience| audience.view.member(core).is_some())
+        self.seats().is_some_and(|view| view.member(core).is_some())
+    }
+
+    /// Who counts; nothing until it has been loaded.
+    fn seats(&self) -> Option<&View> {
+        let index = self.topics.find(&self.counts.seat.as_ref()?.topic)?;
+        self.topics.get(index)?.presence().filter(|audience| audience.is_synced()).map(|audience| &audience.view)
     }
 }
