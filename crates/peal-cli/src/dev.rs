@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use peal_api::ApiConfig;
 use peal_core::AppId;
+use peal_core::limit::AddressLimits;
 use peal_edge::{EdgeConfig, EdgeHandle};
 use peal_meter::Worker;
 use peal_store::{SeedApp, Store};
@@ -102,11 +103,13 @@ async fn serve_with(
     // Nobody is waiting on a laptop's connections to be spread, and Ctrl-C should be quick.
     let edge_config = node::edge_config(&args.edge, connections, Duration::ZERO);
     let edge_config = EdgeConfig { usage_spool: Some(data.usage_spool()), ..edge_config };
+    // Whoever develops, tests or measures comes from one address.
+    let edge_config = node::who_comes_in(edge_config, &args.proxies, &args.addresses, AddressLimits::NONE);
     let bus = Bus::open(args.edge.redis_url.as_deref(), data.era_seed()?).await?;
     let edge = node::start_edge(edge_config, store.clone(), bus).await?;
     let ready = ready_of(&ports, args, &edge, database, credentials);
     let stop = watch::Sender::new(false);
-    let config = ApiConfig { dev: true, ..node::api_config(&args.api, ready.dashboard_url.clone(), ready.edge_url.clone()) };
+    let config = ApiConfig { dev: true, ..node::api_config(&args.api, &args.proxies, ready.dashboard_url.clone(), ready.edge_url.clone()) };
     let api = tokio::spawn(peal_api::serve(ports.api, config, store.clone(), node::stopped(stop.subscribe())));
     let admin = tokio::spawn(node::serve_admin(ports.admin, peal_edge::admin_router(&edge), stop.subscribe()));
     let mut worker = Worker::new(store.clone());

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use peal_api::ApiConfig;
 use peal_broker::{MemoryBroker, RedisBroker, RedisOpening, RedisOptions};
 use peal_core::Plans;
+use peal_core::limit::AddressLimits;
 use peal_edge::{EdgeConfig, EdgeError, EdgeHandle};
 use peal_meter::Worker;
 use peal_store::{Keyring, Store, StoreError, StoreOptions};
@@ -15,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::config::{NO_DATABASE, NO_KEYS};
 use crate::failure::{Failure, Kind};
-use crate::settings::{ApiArgs, ApiListenArgs, CommonArgs, DatabaseArgs, EdgeArgs, EdgeListenArgs, MeterArgs};
+use crate::settings::{AddressArgs, ApiArgs, ApiListenArgs, CommonArgs, DatabaseArgs, EdgeArgs, EdgeListenArgs, MeterArgs, ProxyArgs};
 use crate::shutdown::StopSignals;
 use crate::{file_limit, listen, logging};
 
@@ -50,6 +51,7 @@ pub(crate) fn edge(args: EdgeArgs) -> Result<(), Failure> {
         let config = edge_config(&args.edge, connections, DRAIN);
         let handshakes_per_core = NonZeroU32::new(args.edge.handshakes_per_core.unwrap_or(HANDSHAKES_PER_CORE));
         let config = EdgeConfig { usage_spool: Some(args.usage_spool.clone()), handshakes_per_core, ..config };
+        let config = who_comes_in(config, &args.proxies, &args.addresses, AddressLimits::DEFAULT);
         let edge = start_edge(config, store.clone(), bus).await?;
         let stop = watch::Sender::new(false);
         let admin = tokio::spawn(serve_admin(admin, peal_edge::admin_router(&edge), stop.subscribe()));
@@ -78,7 +80,7 @@ pub(crate) fn api(args: ApiArgs) -> Result<(), Failure> {
         store.migrate().await.map_err(|error| Failure::because("cannot migrate the database", &error))?;
         let public_url = args.api.public_url.clone().unwrap_or_else(|| listen::url_of(addr));
         let edge_url = args.api.edge_url.clone().unwrap_or_else(|| "http://127.0.0.1:7100".to_owned());
-        let config = api_config(&args.api, public_url, edge_url);
+        let config = api_config(&args.api, &args.proxies, public_url, edge_url);
         let stop = watch::Sender::new(false);
         let served = tokio::spawn(peal_api::serve(listener, config, store.clone(), stopped(stop.subscribe())));
         tracing::info!(%addr, "the API listens");
@@ -182,11 +184,21 @@ pub(crate) fn edge_config(args: &EdgeListenArgs, connections: usize, drain: Dura
     }
 }
 
-pub(crate) fn api_config(args: &ApiListenArgs, public_url: String, edge_url: String) -> ApiConfig {
+/// With the limits of client addresses.
+pub(crate) fn who_comes_in(config: EdgeConfig, proxies: &ProxyArgs, addresses: &AddressArgs, limits: AddressLimits) -> EdgeConfig {
+    EdgeConfig {
+        trusted_proxies: proxies.trusted_proxies.clone().unwrap_or_default(),
+        address_limits: addresses.limits(limits),
+        address_exempt: addresses.address_exempt.clone(),
+        ..config
+    }
+}
+
+pub(crate) fn api_config(args: &ApiListenArgs, proxies: &ProxyArgs, public_url: String, edge_url: String) -> ApiConfig {
     ApiConfig {
         dashboard_dir: args.dashboard_dir.clone(),
         signups: args.signups,
-        trusted_proxies: args.trusted_proxies.clone().unwrap_or_default(),
+        trusted_proxies: proxies.trusted_proxies.clone().unwrap_or_default(),
         ..ApiConfig::new(public_url, edge_url)
     }
 }

@@ -4,13 +4,14 @@
 //! checks that. Flag wins over environment, environment over file, file over default ([`crate::config`]).
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
-use peal_core::{AppId, KeyId, TrustedProxies};
+use peal_core::limit::AddressLimits;
+use peal_core::{AppId, KeyId, Networks, TrustedProxies};
 use secrecy::SecretString;
 
 use crate::logging::LogFormat;
@@ -30,6 +31,10 @@ pub(crate) struct DevArgs {
     #[command(flatten)]
     pub(crate) api: ApiListenArgs,
     #[command(flatten)]
+    pub(crate) proxies: ProxyArgs,
+    #[command(flatten)]
+    pub(crate) addresses: AddressArgs,
+    #[command(flatten)]
     pub(crate) admin: AdminArgs,
     #[command(flatten)]
     pub(crate) database: DevDatabaseArgs,
@@ -43,6 +48,10 @@ pub(crate) struct EdgeArgs {
     pub(crate) common: CommonArgs,
     #[command(flatten)]
     pub(crate) edge: EdgeListenArgs,
+    #[command(flatten)]
+    pub(crate) proxies: ProxyArgs,
+    #[command(flatten)]
+    pub(crate) addresses: AddressArgs,
     #[command(flatten)]
     pub(crate) admin: AdminArgs,
     #[command(flatten)]
@@ -58,6 +67,8 @@ pub(crate) struct ApiArgs {
     pub(crate) common: CommonArgs,
     #[command(flatten)]
     pub(crate) api: ApiListenArgs,
+    #[command(flatten)]
+    pub(crate) proxies: ProxyArgs,
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
 }
@@ -131,12 +142,45 @@ pub(crate) struct ApiListenArgs {
     /// Serve the dashboard from this folder instead of the one built in
     #[arg(long, env = "PEAL_DASHBOARD_DIR", value_name = "DIR")]
     pub(crate) dashboard_dir: Option<PathBuf>,
-    /// Proxies whose X-Forwarded-For the API believes: addresses and networks, separated by commas
-    #[arg(long, env = "PEAL_TRUSTED_PROXIES", value_name = "NETWORKS")]
-    pub(crate) trusted_proxies: Option<TrustedProxies>,
     /// Whether strangers may sign up
     #[arg(long, env = "PEAL_SIGNUPS", value_name = "BOOL", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set, default_value = "true")]
     pub(crate) signups: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProxyArgs {
+    /// Proxies whose X-Forwarded-For is believed: addresses and networks, separated by commas
+    #[arg(long, env = "PEAL_TRUSTED_PROXIES", value_name = "NETWORKS")]
+    pub(crate) trusted_proxies: Option<TrustedProxies>,
+}
+
+/// Limits of a client address before authentication.
+#[derive(Debug, Args)]
+pub(crate) struct AddressArgs {
+    /// WebSockets that one client address may open per second, 20 seconds' worth at once; 0 is no limit; 100 by default, 0 for `peal dev`
+    #[arg(long, env = "PEAL_ADDRESS_OPENS_PER_SECOND", value_name = "N")]
+    pub(crate) address_opens_per_second: Option<u32>,
+    /// Authentications of one client address that may fail per second, 20 seconds' worth at once; 0 is no limit; 10 by default, 0 for `peal dev`
+    #[arg(long, env = "PEAL_ADDRESS_FAILURES_PER_SECOND", value_name = "N")]
+    pub(crate) address_failures_per_second: Option<u32>,
+    /// Open sockets of one client address that have not authenticated; 0 is no limit; 500 by default, 0 for `peal dev`
+    #[arg(long, env = "PEAL_ADDRESS_UNAUTHENTICATED_MAX", value_name = "N")]
+    pub(crate) address_unauthenticated_max: Option<u32>,
+    /// Client addresses without these limits: addresses and networks, separated by commas
+    #[arg(long, env = "PEAL_ADDRESS_EXEMPT", value_name = "NETWORKS", default_value = "127.0.0.0/8,::1")]
+    pub(crate) address_exempt: Networks,
+}
+
+impl AddressArgs {
+    /// What is not given is as by default.
+    pub(crate) fn limits(&self, default: AddressLimits) -> AddressLimits {
+        let or = |given: Option<u32>, default| given.map_or(default, NonZeroU32::new);
+        AddressLimits {
+            opens_per_second: or(self.address_opens_per_second, default.opens_per_second),
+            failures_per_second: or(self.address_failures_per_second, default.failures_per_second),
+            unauthenticated: or(self.address_unauthenticated_max, default.unauthenticated),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -260,6 +304,20 @@ mod tests {
         assert!("1234:key".parse::<SeedCredentials>().is_err());
         assert!("app:key:secret".parse::<SeedCredentials>().is_err());
         assert!(!format!("{seed:?}").contains("a:b"));
+    }
+
+    #[test]
+    fn an_address_limit_of_zero_is_none_and_one_that_is_not_given_is_the_default() {
+        let args = AddressArgs {
+            address_opens_per_second: Some(0),
+            address_failures_per_second: Some(7),
+            address_unauthenticated_max: None,
+            address_exempt: Networks::default(),
+        };
+        let AddressLimits { opens_per_second, failures_per_second, unauthenticated } = args.limits(AddressLimits::DEFAULT);
+        assert_eq!((opens_per_second, failures_per_second.map(u32::from)), (None, Some(7)));
+        assert_eq!(unauthenticated, AddressLimits::DEFAULT.unauthenticated);
+        assert_eq!(args.limits(AddressLimits::NONE).unauthenticated, None);
     }
 
     #[test]

@@ -5,6 +5,9 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use peal_core::limit::AddressLimits;
+use peal_core::{Networks, TrustedProxies};
+
 /// Configuration of one edge node. [`EdgeConfig::default`] suits a laptop.
 #[derive(Debug, Clone)]
 pub struct EdgeConfig {
@@ -18,6 +21,12 @@ pub struct EdgeConfig {
     pub connections_max: usize,
     /// WebSockets that each core upgrades in a second; more wait, up to a second, and those beyond are told to come back.
     pub handshakes_per_core: Option<NonZeroU32>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
+    /// What a client address may do before it has authenticated.
+    pub address_limits: AddressLimits,
+    /// Addresses that have no limits.
+    pub address_exempt: Networks,
     /// This edge's public URL, for the `help_url` of problems: it serves the pages itself. Empty: where it listens.
     pub help_base: String,
     /// Bytes of one request body.
@@ -40,6 +49,9 @@ impl Default for EdgeConfig {
             node: 1,
             connections_max: 100_000,
             handshakes_per_core: None,
+            trusted_proxies: TrustedProxies::default(),
+            address_limits: AddressLimits::NONE,
+            address_exempt: Networks::default(),
             help_base: String::new(),
             body_bytes_max: 2 * 1024 * 1024,
             head_timeout: Duration::from_secs(10),

@@ -20,12 +20,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use peal_core::Now;
-use peal_hub::{Action, Handle, Hub};
+use peal_hub::{Action, Handle, Hub, Standing};
 use tokio::sync::Notify;
 
 use crate::node::Node;
 use handshakes::Handshakes;
-use socket::Sockets;
+use socket::{Socket, Sockets};
 
 /// One read fills at most this much; shared by all connections of the core, since only one reads at a time.
 const READ_BUFFER: usize = 64 * 1024;
@@ -143,11 +143,26 @@ impl Core {
                 hub.directory(now, directory);
                 hub.directory_refreshed(now, handle);
             });
+            let socket = core.sockets.borrow().get(handle);
+            socket.iter().for_each(|socket| core.settle_waiting(socket));
         });
     }
 
+    /// Sees whether a connection that waits for its authentication still does.
+    pub(crate) fn settle_waiting(&self, socket: &Socket) {
+        let Some(waiting) = socket.waiting.take() else { return };
+        match self.hub.borrow().standing(socket.handle) {
+            Standing::Opening => socket.waiting.set(Some(waiting)),
+            Standing::Accepted | Standing::Over(None) => {}
+            Standing::Over(Some(why)) => waiting.ended(self.now(), why),
+        }
+    }
+
     /// The transport of a connection is over. Only the first call finds it.
-    pub(crate) fn let_go(self: &Rc<Self>, handle: Handle) {
+    pub(crate) fn let_go(self: &Rc<Self>, socket: &Socket) {
+        let handle = socket.handle;
+        self.settle_waiting(socket);
+        socket.waiting.take();
         self.with_hub(|hub, now| {
             if let Some(id) = hub.connection_id(handle) {
                 let code = hub.queue(handle).and_then(|queue| queue.closing()).map(|closing| closing.code);

@@ -5,6 +5,7 @@
 //! requests. It must not know the control-plane API.
 
 mod admin;
+mod admission;
 mod clock;
 mod config;
 mod core;
@@ -14,8 +15,10 @@ mod listen;
 mod mux;
 mod node;
 mod rest;
+mod scrape;
 mod start;
 mod stats;
+mod traffic;
 mod usage;
 
 pub use admin::admin_router;

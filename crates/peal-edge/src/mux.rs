@@ -85,6 +85,11 @@ impl MuxHandle {
         self.away.get().map_or_else(Vec::new, |away| away())
     }
 
+    /// Requests that wait, and how many may.
+    pub(crate) fn fill(&self) -> (usize, usize) {
+        (self.requests.max_capacity() - self.requests.capacity(), self.requests.max_capacity())
+    }
+
     /// Waits for room; false once the mux has stopped.
     pub(crate) async fn send(&self, message: ToMux) -> bool {
         self.requests.send(message).await.is_ok()

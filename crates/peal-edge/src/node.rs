@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use peal_core::{AppId, ErrorCode, Now, Refusal};
-use peal_hub::{Handle, Hub, HubCounts, Occupancy};
+use peal_hub::{Handle, Hub, HubCounts, HubTotals, Occupancy};
 use peal_meter::Spool;
 use peal_store::Store;
 use peal_wire::ws;
 
+use crate::admission::Admission;
 use crate::clock::Clock;
 use crate::config::EdgeConfig;
 use crate::core::inbox::CoreInbox;
 use crate::directory::DirectoryHandle;
 use crate::mux::MuxHandle;
 use crate::stats::Stats;
+use crate::traffic::Traffic;
 
 /// Channels that one listing shows.
 const CHANNELS_MAX: usize = 100_000;
@@ -33,7 +35,9 @@ pub(crate) struct Node {
     /// Mono milliseconds at which each core last saw a probe come back; 0 is never.
     pub(crate) probes: Vec<AtomicU64>,
     pub(crate) draining: AtomicBool,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) stats: Stats,
+    pub(crate) traffic: Traffic,
     pub(crate) spool: Arc<Spool>,
 }
 
@@ -114,6 +118,14 @@ impl Node {
             }
         }
         merged.into_values().collect()
+    }
+
+    pub(crate) async fn totals(&self) -> Vec<HubTotals> {
+        let mut totals = Vec::new();
+        for core in &self.cores {
+            totals.extend(core.ask(|hub, _| hub.totals().clone()).await);
+        }
+        totals
     }
 
     pub(crate) async fn counts(&self) -> Vec<HubCounts> {

@@ -13,10 +13,11 @@ pub(crate) mod health;
 pub(crate) mod native;
 pub(crate) mod pusher;
 pub(crate) mod queries;
+pub(crate) mod route;
 pub(crate) mod sdk;
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use axum::body::Body;
@@ -30,8 +31,10 @@ use peal_core::{ErrorCode, Refusal};
 use percent_encoding::percent_decode_str;
 use tower::ServiceExt;
 
+use crate::admission::Visitor;
 use crate::node::SharedNode;
 use crate::usage::local::Requester;
+use route::Route;
 
 /// What a handler gets: the head and the whole body, already within the limit.
 pub(crate) struct Call {
@@ -39,8 +42,8 @@ pub(crate) struct Call {
     pub(crate) uri: Uri,
     pub(crate) headers: http::HeaderMap,
     pub(crate) body: Bytes,
-    /// Who sent it, where that is known.
-    pub(crate) peer: Option<SocketAddr>,
+    /// Who sent it.
+    pub(crate) client: Option<IpAddr>,
     /// Told by [`auth`] whose it is.
     pub(crate) requester: Requester,
 }
@@ -48,7 +51,9 @@ pub(crate) struct Call {
 /// Where a request comes from.
 #[derive(Debug, Clone, Default)]
 struct Sender {
-    peer: Option<SocketAddr>,
+    client: Option<IpAddr>,
+    /// Why it may not even authenticate.
+    refusal: Option<Refusal>,
     requester: Requester,
 }
 
@@ -58,11 +63,14 @@ impl Call {
         B: hyper::body::Body<Data = Bytes>,
         B::Error: Into<BoxError>,
     {
+        let Sender { client, refusal, requester } = sender;
+        if let Some(refusal) = refusal {
+            return Err(refusal);
+        }
         let (head, body) = request.into_parts();
         body::check_announced(&head.headers, node.config.body_bytes_max)?;
         let body = body::read(body, node.config.body_bytes_max).await?;
-        let Sender { peer, requester } = sender;
-        Ok(Self { method: head.method, uri: head.uri, headers: head.headers, body, peer, requester })
+        Ok(Self { method: head.method, uri: head.uri, headers: head.headers, body, client, requester })
     }
 }
 
@@ -78,36 +86,33 @@ impl FromRequest<SharedNode> for Call {
 pub(crate) type Answer = Result<Response<Body>, Refusal>;
 
 /// Answers one request on a core's thread.
-pub(crate) async fn handle(node: &SharedNode, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+pub(crate) async fn handle(node: &SharedNode, request: Request<Incoming>, visitor: &Visitor) -> Response<Body> {
     let begin = Instant::now();
+    let route = Route::of(request.method(), request.uri().path());
     let open_to_browsers = cors::applies(request.uri().path());
     let mut response = if open_to_browsers && request.method() == Method::OPTIONS {
         cors::preflight()
     } else {
-        let requester = Requester::default();
-        let response = dispatch(node, request, Sender { peer: Some(peer), requester: requester.clone() }).await;
+        let (requester, client) = (Requester::default(), visitor.client(request.headers()));
+        let guarded = ["/apps/", "/users/", "/v1/"].iter().any(|front| request.uri().path().starts_with(front));
+        let refusal = if guarded { visitor.request(node.now(), client, request.headers()).err() } else { None };
+        let mut response = dispatch(node, request, Sender { client: Some(client), refusal, requester: requester.clone() }).await;
         if response.status().is_success() {
             requester.count(node.now());
+        }
+        let refused = response.extensions().get::<ErrorCode>().copied();
+        visitor.answered(node.now(), client, requester.is_known(), refused);
+        if refused == Some(ErrorCode::AddressLimit) {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
     };
     if open_to_browsers {
         cors::allow(response.headers_mut());
     }
-    let status = response.status().as_u16();
-    node.stats.requests.with_label_values(&[status_class(status)]).inc();
+    node.stats.answered(route, response.status());
     node.stats.request_seconds.observe(begin.elapsed().as_secs_f64());
     response
-}
-
-fn status_class(status: u16) -> &'static str {
-    match status / 100 {
-        1 => "1xx",
-        2 => "2xx",
-        3 => "3xx",
-        4 => "4xx",
-        _ => "5xx",
-    }
 }
 
 async fn dispatch(node: &SharedNode, request: Request<Incoming>, sender: Sender) -> Response<Body> {
@@ -243,6 +248,8 @@ fn problem(node: &SharedNode, refusal: &Refusal, request_id: &str) -> Response<B
     let body = serde_json::to_vec(&refusal.problem(request_id, &node.config.help_base)).unwrap_or_default();
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(info.http_status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    // For whoever sends the answer on.
+    response.extensions_mut().insert(refusal.code);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if let Ok(value) = HeaderValue::from_str(request_id) {

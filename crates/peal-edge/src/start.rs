@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::mpsc;
 
+use crate::admission::Admission;
 use crate::clock::Clock;
 use crate::config::{CORES_MAX, EdgeConfig};
 use crate::core::inbox::{CoreInbox, ToCore};
@@ -24,6 +25,7 @@ use crate::listen;
 use crate::mux::{Mux, MuxHandle, MuxInbox};
 use crate::node::{Node, SharedNode};
 use crate::stats::Stats;
+use crate::traffic::Traffic;
 use crate::usage::{self, UsageTask};
 
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +102,9 @@ pub async fn start<B: Broker>(
         connections: (0..count).map(|_| AtomicUsize::new(0)).collect(),
         probes: (0..count).map(|_| AtomicU64::new(0)).collect(),
         draining: AtomicBool::new(false),
+        admission: Arc::new(Admission::new(&config)?),
         stats: Stats::new()?,
+        traffic: Traffic::default(),
         spool: Arc::clone(&spool),
         config,
     });
@@ -108,6 +112,7 @@ pub async fn start<B: Broker>(
     let mux_inbox = Arc::new(MuxInbox::default());
     let broker = Arc::new(broker(Arc::clone(&mux_inbox), clock));
     node.stats.add(broker.collectors())?;
+    node.stats.add(vec![Box::new(node.admission.collector())])?;
     let closing = Arc::clone(&broker);
     let close_broker: CloseBroker = Box::new(move || Box::pin(closing.close()));
     let mux = Mux::new(broker, mux_inbox, mux_requests, cores, clock, node.stats.history_reads.clone());

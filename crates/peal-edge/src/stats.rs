@@ -1,7 +1,15 @@
 //! What an edge measures about itself, as Prometheus metrics without tenant labels.
 
+use http::StatusCode;
 use prometheus::core::Collector;
 use prometheus::{Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+
+use crate::rest::route::Route;
+
+/// Every name begins with it.
+pub(crate) const NAMESPACE: &str = "peal";
+/// Of statuses.
+const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
 #[derive(Debug)]
 pub(crate) struct Stats {
@@ -9,7 +17,9 @@ pub(crate) struct Stats {
     pub(crate) connections_dropped: IntCounter,
     pub(crate) handshakes_delayed: IntCounter,
     pub(crate) handshakes_refused: IntCounter,
-    pub(crate) requests: IntCounterVec,
+    requests: IntCounterVec,
+    /// Its counters by route and class, so that a request looks nothing up.
+    by_route: Vec<[IntCounter; CLASSES.len()]>,
     pub(crate) request_seconds: Histogram,
     pub(crate) refusals: IntCounterVec,
     pub(crate) history_reads: IntCounter,
@@ -25,7 +35,11 @@ impl Stats {
     /// # Errors
     /// A name that the registry refuses, which is a mistake in this file.
     pub(crate) fn new() -> Result<Self, prometheus::Error> {
-        let registry = Registry::new_custom(Some("peal".into()), None)?;
+        let registry = Registry::new_custom(Some(NAMESPACE.into()), None)?;
+        let requests =
+            IntCounterVec::new(Opts::new("http_requests_total", "REST requests by kind of route and class of status"), &["route", "status"])?;
+        let of_route = |route: Route| CLASSES.map(|class| requests.with_label_values(&[route.name(), class]));
+        let by_route = Route::ALL.map(of_route).to_vec();
         let stats = Self {
             connections_dropped: IntCounter::new(
                 "connections_dropped_total",
@@ -36,7 +50,8 @@ impl Stats {
                 "handshakes_refused_total",
                 "WebSockets told to come back because too many were waiting for their turn",
             )?,
-            requests: IntCounterVec::new(Opts::new("http_requests_total", "REST requests by status class"), &["status"])?,
+            requests,
+            by_route,
             request_seconds: Histogram::with_opts(
                 HistogramOpts::new("http_request_seconds", "Time to answer a REST request")
                     .buckets(vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0]),
@@ -87,8 +102,22 @@ impl Stats {
     /// # Errors
     /// Only if two metrics of one name disagree, which is a mistake in this file.
     pub(crate) fn text(&self) -> Result<String, prometheus::Error> {
-        let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
-        Ok(String::from_utf8_lossy(&text).into_owned())
+        text(&self.registry)
     }
+
+    /// A request was answered.
+    pub(crate) fn answered(&self, route: Route, status: StatusCode) {
+        let class = usize::from(status.as_u16() / 100).clamp(2, 5) - 2;
+        self.by_route[route as usize][class].inc();
+    }
+}
+
+/// Prometheus text format of what is registered.
+///
+/// # Errors
+/// Only if two metrics of one name disagree, which is a mistake in this crate.
+pub(crate) fn text(registry: &Registry) -> Result<String, prometheus::Error> {
+    let mut text = Vec::new();
+    TextEncoder::new().encode(&registry.gather(), &mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }

@@ -138,6 +138,7 @@ impl Collector {
 
     fn absorb(&mut self, now: Now, source: usize, collected: &Collected) {
         self.recorder.absorb(source, collected);
+        self.node.traffic.absorb(collected);
         self.key_use.counted(now, collected);
     }
 

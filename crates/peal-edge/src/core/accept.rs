@@ -7,15 +7,25 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use peal_core::Refusal;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Core, http, websocket};
+use crate::admission::Visitor;
 
 /// Pause after the kernel could not give us a socket (out of file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a client is told that finds the node full.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// What a client is told whose address has far too many sockets here.
+fn too_many(refusal: &Refusal) -> Vec<u8> {
+    let body = serde_json::to_string(&refusal.problem("", "")).unwrap_or_default();
+    let head = "HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/problem+json\r\nconnection: close";
+    let retry_s = refusal.retry_after_ms.unwrap_or(0).div_ceil(1_000);
+    format!("{head}\r\nretry-after: {retry_s}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
 
 /// Accepts on one listener, also when a drain has begun: balancers must be able to ask for the readiness, and whoever was sent here before
 /// they noticed is answered. Ends when they have had their time; what the kernel has accepted by then is taken along.
@@ -78,12 +88,20 @@ fn serve(core: &Rc<Core>, stream: TcpStream, peer: SocketAddr) {
         let _ = stream.try_write(FULL);
         return;
     }
+    let waiting = match core.node.admission.at_the_door(core.now(), peer.ip()) {
+        Ok(waiting) => waiting,
+        Err(refusal) => {
+            let _ = stream.try_write(&too_many(&refusal));
+            return;
+        }
+    };
     let counted = core.count_connection();
     let core = Rc::clone(core);
     tokio::task::spawn_local(async move {
         let _counted = counted;
+        let visitor = Visitor::new(&core.node.admission, peer, waiting);
         // Boxed, so that an open connection does not keep the size of the HTTP phase.
-        if let Some(upgraded) = Box::pin(http::serve(Rc::clone(&core), stream, peer)).await {
+        if let Some(upgraded) = Box::pin(http::serve(Rc::clone(&core), stream, visitor)).await {
             websocket::run(core, upgraded).await;
         }
     });

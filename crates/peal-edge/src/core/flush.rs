@@ -122,6 +122,6 @@ fn write_once(core: &Core, socket: &Socket, now: Now) -> Written {
 /// The hub lets go of the connection and the socket is shut.
 pub(crate) fn close(core: &Rc<Core>, socket: &Socket) {
     core.sockets.borrow_mut().remove(socket.handle);
-    core.let_go(socket.handle);
+    core.let_go(socket);
     socket.finish();
 }

@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::pin::pin;
 use std::rc::Rc;
@@ -26,6 +25,7 @@ use tokio::net::TcpStream;
 use super::Core;
 use super::handshakes::Turn;
 use super::websocket::Upgraded;
+use crate::admission::Visitor;
 use crate::rest;
 
 /// hyper's smallest: a request head must fit.
@@ -38,17 +38,17 @@ const COME_BACK_MS: u64 = 2_000;
 const IDLE: Duration = Duration::from_secs(75);
 
 /// Serves requests until the client goes or upgrades.
-pub(crate) async fn serve(core: Rc<Core>, stream: TcpStream, peer: SocketAddr) -> Option<Upgraded> {
+pub(crate) async fn serve(core: Rc<Core>, stream: TcpStream, visitor: Visitor) -> Option<Upgraded> {
     let upgrade: RefCell<Option<Open>> = RefCell::new(None);
     let asked = Cell::new(false);
     let service = service_fn(|request: Request<Incoming>| {
-        let (core, upgrade) = (&core, &upgrade);
+        let (core, upgrade, visitor) = (&core, &upgrade, &visitor);
         asked.set(true);
         Box::pin(async move {
             let response = match websocket_protocol(&request) {
-                Some(protocol) => accept_upgrade(core, &request, protocol, upgrade).await,
+                Some(protocol) => accept_upgrade(core, visitor, &request, protocol, upgrade).await,
                 None => {
-                    let mut response = rest::handle(&core.node, request, peer).await;
+                    let mut response = rest::handle(&core.node, request, visitor).await;
                     if core.node.is_draining() {
                         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                     }
@@ -89,7 +89,8 @@ pub(crate) async fn serve(core: Rc<Core>, stream: TcpStream, peer: SocketAddr) -
     }
     let http1::Parts { io, read_buf, .. } = connection.into_parts();
     let open = upgrade.take()?;
-    Some(Upgraded { stream: io.into_inner(), leftover: Bytes::copy_from_slice(&read_buf), open })
+    let waiting = visitor.into_waiting();
+    Some(Upgraded { stream: io.into_inner(), leftover: Bytes::copy_from_slice(&read_buf), open, waiting })
 }
 
 /// What a request to a WebSocket path wants to speak; `None` for every other request. The Pusher path may stand behind any prefix.
@@ -106,13 +107,22 @@ fn websocket_protocol(request: &Request<Incoming>) -> Option<Protocol> {
     is_app.then(|| Protocol::Pusher { key: rest::decode(key).into_owned(), version: rest::query_parameter(request.uri(), "protocol") })
 }
 
-async fn accept_upgrade(core: &Core, request: &Request<Incoming>, protocol: Protocol, upgrade: &RefCell<Option<Open>>) -> Response<Body> {
+async fn accept_upgrade(
+    core: &Core,
+    visitor: &Visitor,
+    request: &Request<Incoming>,
+    protocol: Protocol,
+    upgrade: &RefCell<Option<Open>>,
+) -> Response<Body> {
     let accept = match handshake(request) {
         Ok(key) => ws::accept_key(key),
         Err(refusal) => return rest::refused(&core.node, &refusal),
     };
     let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned);
-    let refusal = admit(core).await;
+    let refusal = match visitor.open(core.now(), request.headers()) {
+        Ok(()) => admit(core).await,
+        Err(refusal) => Some(refusal),
+    };
     *upgrade.borrow_mut() = Some(Open { protocol, origin, refusal });
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

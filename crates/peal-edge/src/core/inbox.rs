@@ -39,6 +39,11 @@ impl CoreInbox {
         (Self(sender), receiver)
     }
 
+    /// Messages that wait, and how many may.
+    pub(crate) fn fill(&self) -> (usize, usize) {
+        (self.0.max_capacity() - self.0.capacity(), self.0.max_capacity())
+    }
+
     /// Waits for room; false once the core has stopped.
     pub(crate) async fn send(&self, message: ToCore) -> bool {
         self.0.send(message).await.is_ok()

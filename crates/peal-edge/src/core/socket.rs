@@ -8,6 +8,8 @@ use std::task::{Context, Waker};
 use peal_hub::Handle;
 use tokio::net::TcpStream;
 
+use crate::admission::Waiting;
+
 /// One upgraded connection. Its own task reads; the flusher writes; `blocked` says which of them waits for the kernel.
 pub(crate) struct Socket {
     pub(crate) handle: Handle,
@@ -17,12 +19,21 @@ pub(crate) struct Socket {
     pub(crate) blocked: Cell<bool>,
     /// Our side is shut; what the client still sends is discarded until it closes too.
     pub(crate) finished: Cell<bool>,
+    /// Until it has authenticated, where its address has limits.
+    pub(crate) waiting: Cell<Option<Box<Waiting>>>,
     waker: RefCell<Option<Waker>>,
 }
 
 impl Socket {
-    pub(crate) fn new(handle: Handle, stream: TcpStream) -> Self {
-        Self { handle, stream: RefCell::new(stream), blocked: Cell::new(false), finished: Cell::new(false), waker: RefCell::new(None) }
+    pub(crate) fn new(handle: Handle, stream: TcpStream, waiting: Option<Box<Waiting>>) -> Self {
+        Self {
+            handle,
+            stream: RefCell::new(stream),
+            blocked: Cell::new(false),
+            finished: Cell::new(false),
+            waiting: Cell::new(waiting),
+            waker: RefCell::new(None),
+        }
     }
 
     /// The connection's task is about to wait.

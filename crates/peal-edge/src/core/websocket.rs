@@ -8,13 +8,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use peal_hub::{Handle, Incoming, Open};
+use peal_hub::{Incoming, Open};
 use peal_wire::ws;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::socket::Socket;
 use super::{Core, flush, guard};
+use crate::admission::Waiting;
 
 /// After our close frame and FIN, how long the client's own close is waited for.
 const LINGER: Duration = Duration::from_secs(2);
@@ -28,14 +29,16 @@ pub(crate) struct Upgraded {
     /// Bytes that came after the request head, copied out of hyper's buffer (keeping that one would pin 8 KB).
     pub(crate) leftover: Bytes,
     pub(crate) open: Open,
+    pub(crate) waiting: Option<Box<Waiting>>,
 }
 
 pub(crate) async fn run(core: Rc<Core>, upgraded: Upgraded) {
-    let Upgraded { stream, leftover, open } = upgraded;
+    let Upgraded { stream, leftover, open, waiting } = upgraded;
     let handle = core.with_hub(|hub, now| hub.open(now, open));
-    let socket = Rc::new(Socket::new(handle, stream));
+    let socket = Rc::new(Socket::new(handle, stream, waiting));
     core.sockets.borrow_mut().insert(Rc::clone(&socket));
-    let registered = Registered { core: Rc::clone(&core), handle };
+    let registered = Registered { core: Rc::clone(&core), socket: Rc::clone(&socket) };
+    core.settle_waiting(&socket);
     let mut decoder = ws::Decoder::default();
     let mut flow = ControlFlow::Continue(());
     if !leftover.is_empty() {
@@ -60,13 +63,13 @@ pub(crate) async fn run(core: Rc<Core>, upgraded: Upgraded) {
 /// Takes the connection out of the hub when its task ends, also by a panic.
 struct Registered {
     core: Rc<Core>,
-    handle: Handle,
+    socket: Rc<Socket>,
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.core.sockets.borrow_mut().remove(self.handle);
-        guard::step("close", || self.core.let_go(self.handle));
+        self.core.sockets.borrow_mut().remove(self.socket.handle);
+        guard::step("close", || self.core.let_go(&self.socket));
     }
 }
 
@@ -129,5 +132,6 @@ fn receive(core: &Rc<Core>, socket: &Socket, decoder: &mut ws::Decoder, bytes: &
             }
         };
         core.with_hub(|hub, now| hub.receive(now, socket.handle, incoming));
+        core.settle_waiting(socket);
     }
 }

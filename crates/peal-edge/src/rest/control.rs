@@ -72,7 +72,7 @@ async fn revoke_in(node: &SharedNode, app: &str, call: &Call) -> Answer {
     let caller = auth::native(node, call).await?;
     same_app(&caller, app)?;
     caller.require_key(Operation::Admin)?;
-    let actor = Actor::key(caller.key_id(), call.peer.map(|peer| peer.ip()), None);
+    let actor = Actor::key(caller.key_id(), call.client, None);
     let revocation = revocation(&call.body, node.now().wall_s())?;
     node.store.revocation_add(caller.app.id, &revocation, &actor).await.map_err(|error| store_refusal(&error))?;
     node.directory.refresh().await;

@@ -12,20 +12,23 @@ thread_local! {
     static COUNTERS: RefCell<Counters> = RefCell::new(Counters::default());
 }
 
-/// Whose request it turned out to be, once it is authenticated. Stays empty for the dashboard's own.
+/// Whose request it turned out to be, once it is authenticated. `None` inside is the dashboard's own.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Requester(Arc<OnceLock<AppId>>);
+pub(crate) struct Requester(Arc<OnceLock<Option<AppId>>>);
 
 impl Requester {
     pub(crate) fn is(&self, caller: &Caller) {
-        if !is_free(caller) {
-            self.0.set(caller.app.id).ok();
-        }
+        self.0.set((!is_free(caller)).then_some(caller.app.id)).ok();
+    }
+
+    /// Somebody is authenticated.
+    pub(crate) fn is_known(&self) -> bool {
+        self.0.get().is_some()
     }
 
     /// The request was answered and not refused.
     pub(crate) fn count(&self, now: Now) {
-        if let Some(app) = self.0.get() {
+        if let Some(Some(app)) = self.0.get() {
             COUNTERS.with_borrow_mut(|counters| counters.add_to(now, *app, Metric::ApiRequests, 1));
         }
     }

@@ -2,6 +2,7 @@
 //! send, `leaks` counts what is left behind, `publish` and `subscribe` are the ordinary paths. What needs an official client library
 //! belongs in `sdk-js/compat`, what needs no socket in `peal-hub`.
 
+mod addresses;
 mod changes;
 mod drain;
 mod features;
@@ -15,6 +16,7 @@ mod key_use;
 mod leaks;
 mod lifecycle;
 mod logs;
+mod metrics;
 mod native;
 mod storm;
 mod support;

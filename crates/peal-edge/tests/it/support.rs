@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use http_body_util::BodyExt;
 use peal_broker::MemoryBroker;
 use peal_core::signature::{PusherRequest, hmac_hex, pusher_channel_text};
 use peal_core::token::{Claims, mint};
@@ -20,6 +21,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tower::ServiceExt;
 
 /// Nothing in these tests takes longer; a wait that does has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -224,6 +226,17 @@ impl TestNode {
     pub(crate) async fn stop(self) {
         within(self.edge.shutdown()).await;
     }
+}
+
+/// What the operator's port answers.
+pub(crate) async fn metrics_at(node: &TestNode, path: &str) -> String {
+    let request = http::Request::get(path).body(axum::body::Body::empty()).expect("a request");
+    let answer = peal_edge::admin_router(&node.edge).oneshot(request).await.expect("answers");
+    String::from_utf8(answer.into_body().collect().await.expect("a body").to_bytes().to_vec()).expect("text")
+}
+
+pub(crate) async fn metrics(node: &TestNode) -> String {
+    metrics_at(node, "/metrics").await
 }
 
 /// The query of a signed request.
