@@ -18,7 +18,9 @@ pub enum Environment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Features {
+    /// Tell the subscribers of a channel how many they are.
     pub subscription_count: bool,
+    /// Tell signed-in users which of the users that they watch are online.
     pub watchlist: bool,
     /// Close connections that neither sign in nor subscribe to a private or presence channel.
     pub authorized_connections: bool,

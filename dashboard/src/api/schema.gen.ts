@@ -551,9 +551,11 @@ export interface components {
         Environment: "development" | "production";
         /** @description Optional features of the Pusher protocol. */
         Features: {
-            /** @description Close connections that neither sign in nor subscribe to a private or presence channel. */
+            /** @description Close connections that neither sign in nor subscribe to a private or presence channel within 30 seconds. */
             authorized_connections: boolean;
+            /** @description Tell subscribers how many they are, and answer `info=subscription_count`. */
             subscription_count: boolean;
+            /** @description Tell signed-in clients which of up to 100 users are online. */
             watchlist: boolean;
         };
         FeaturesPatch: {

@@ -41,9 +41,11 @@ impl From<EnvironmentBody> for Environment {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Features)]
 pub(crate) struct FeaturesBody {
+    /// Tell subscribers how many they are, and answer `info=subscription_count`.
     subscription_count: bool,
+    /// Tell signed-in clients which of up to 100 users are online.
     watchlist: bool,
-    /// Close connections that neither sign in nor subscribe to a private or presence channel.
+    /// Close connections that neither sign in nor subscribe to a private or presence channel within 30 seconds.
     authorized_connections: bool,
 }
 

@@ -158,6 +158,32 @@ fn an_idle_connection_has_one_timer() {
 }
 
 #[test]
+fn the_switch_gives_those_who_are_there_the_same_time_and_lets_them_stay_when_it_is_taken_back() {
+    let mut rig = Rig::new();
+    let (ada, bob, eve) = (rig.pusher(), rig.pusher(), rig.pusher());
+    rig.pusher_subscribe(ada, "news");
+    rig.pusher_subscribe(bob, "private-news");
+    rig.sign_in(eve, r#"{"id":"eve"}"#);
+    let mut on = app();
+    on.features.authorized_connections = true;
+    rig.change(on.clone());
+    rig.after(20_000);
+    rig.change(app());
+    rig.after(20_000);
+    rig.change(on);
+    for client in [ada, bob, eve] {
+        rig.got(client);
+    }
+    rig.after(29_999);
+    rig.nothing(ada);
+    rig.after(1);
+    assert_eq!(rig.closed_with(ada), Some(4009));
+    rig.nothing(bob);
+    rig.nothing(eve);
+    rig.assert_empty();
+}
+
+#[test]
 fn where_the_app_asks_for_it_a_connection_that_nobody_vouched_for_is_closed() {
     let mut app = app();
     app.features.authorized_connections = true;
