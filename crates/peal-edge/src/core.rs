@@ -98,7 +98,7 @@ impl Core {
         if outbox.len() > before {
             self.outbox_filled.notify_one();
         }
-        if hub.has_dirty() {
+        if hub.has_dirty() || hub.has_work() {
             self.flush_wanted.notify_one();
         }
         let deadline = hub.next_deadline().unwrap_or(u64::MAX);

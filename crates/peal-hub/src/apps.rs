@@ -11,6 +11,9 @@ use crate::topic::Audience;
 
 /// How long a cache channel keeps its last event (Pusher protocol 5).
 const CACHE_MS: u64 = 30 * 60 * 1_000;
+/// Messages per second of a plan that give one share of a core's time.
+const WEIGHT_RATE: u32 = 500;
+const WEIGHT_MAX: u32 = 16;
 
 #[derive(Debug)]
 pub(crate) struct AppEntry {
@@ -23,6 +26,13 @@ pub(crate) struct AppEntry {
     pub(crate) clients: BTreeMap<Arc<str>, BTreeSet<u32>>,
     /// Users signed in on the Pusher protocol.
     pub(crate) users: BTreeMap<Arc<str>, BTreeSet<u32>>,
+}
+
+impl AppEntry {
+    /// The app's share of a busy core, against others: as much more as its plan allows it to publish, from 1 to [`WEIGHT_MAX`].
+    pub(crate) fn weight(&self) -> u32 {
+        self.app.limits.messages_per_second.map_or(WEIGHT_MAX, |rate| (rate / WEIGHT_RATE).clamp(1, WEIGHT_MAX))
+    }
 }
 
 /// How long and how many publications of a channel are kept: the rule's history, and on cache channels the last event for 30 minutes.

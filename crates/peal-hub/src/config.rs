@@ -44,6 +44,16 @@ pub struct HubConfig {
     pub retry_max_ms: u64,
     /// A publication that the broker acknowledged to this hub must arrive within this time, or the topic's head is checked.
     pub arrival_timeout_ms: u64,
+    /// Subscribers that one slice of a fan-out reaches at most.
+    pub slice_subscribers: usize,
+    /// Fan-outs to at most this many subscribers have a share of their own.
+    pub small_fan_out: usize,
+    /// Publications that one pass over a channel's subscribers takes along at most.
+    pub pass_publications: usize,
+    /// Publications that may wait for a pass over their channel's subscribers. Beyond either, the subscribers fall behind: they get what
+    /// follows from the ring or the history.
+    pub waiting_publications: usize,
+    pub waiting_bytes: usize,
     /// Grace before a lost native connection leaves presence, unless a rule says otherwise.
     pub native_presence_grace_ms: u64,
 }
@@ -74,6 +84,11 @@ impl Default for HubConfig {
             retry_min_ms: 100,
             retry_max_ms: 5_000,
             arrival_timeout_ms: 500,
+            slice_subscribers: 256,
+            small_fan_out: 32,
+            pass_publications: 64,
+            waiting_publications: 1_024,
+            waiting_bytes: 4 * 1024 * 1024,
             native_presence_grace_ms: 5_000,
         }
     }

@@ -3,13 +3,12 @@
 //! A connection is small (its size is asserted): everything that few connections need is behind a box or in a table of the hub. Slots
 //! are reused, so whatever outlives a call holds a [`Handle`], whose generation makes it harmless once its connection is gone.
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 use peal_core::{AppId, ConnectionId};
 use slab::Slab;
 
 use crate::event::Handle;
+use crate::fair::Fair;
 use crate::queue::OutQueue;
 use crate::rate::Rate;
 use crate::session::Session;
@@ -34,7 +33,8 @@ pub(crate) struct Sub {
 pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) generation: u16,
-    dirty: bool,
+    /// It waits to be written, by [`Urgency`].
+    dirty: [bool; 2],
     /// Which frames it gets.
     pub(crate) pusher: bool,
     /// Subscriptions that do not get what is live, because they join or catch up.
@@ -70,6 +70,17 @@ impl Connection {
     }
 }
 
+/// What a write costs beside its bytes, in bytes: about what the kernel could copy in that time.
+pub(crate) const WRITE_COST: usize = 4 * 1024;
+
+/// Who is written first. Each has half of the writes while the other has some too: so replies, pings and small fan-outs wait for no large
+/// one, and a flood of them does not stop the large ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    Prompt,
+    Bulk,
+}
+
 /// What a push must know of time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WriteClock {
@@ -82,7 +93,9 @@ pub(crate) struct Connections {
     slab: Slab<Connection>,
     /// By slot: the generation of the connection there, or of the last one.
     generations: Vec<u16>,
-    dirty: VecDeque<Handle>,
+    /// By [`Urgency`]. A connection that is in both is written at the first, and passed over at the second.
+    dirty: [Fair<Handle>; 2],
+    bulk_next: bool,
 }
 
 impl Connections {
@@ -98,7 +111,7 @@ impl Connections {
         let slot = self.slab.insert(Connection {
             id,
             generation: handle.generation,
-            dirty: false,
+            dirty: [false; 2],
             pusher,
             unsettled: 0,
             app: None,
@@ -150,7 +163,7 @@ impl Connections {
     }
 
     /// Queues a frame. An empty one is none.
-    pub(crate) fn push(&mut self, slot: u32, frame: Bytes, weight: Weight, clock: WriteClock, timers: &mut Timers) {
+    pub(crate) fn push(&mut self, slot: u32, frame: Bytes, weight: Weight, urgency: Urgency, clock: WriteClock, timers: &mut Timers) {
         let Some(connection) = self.slab.get_mut(slot as usize) else { return };
         if frame.is_empty() || connection.queue.closing().is_some() {
             return;
@@ -163,35 +176,45 @@ impl Connections {
             }
         }
         connection.queue.push(frame, weight);
-        if !connection.dirty {
-            connection.dirty = true;
-            self.dirty.push_back(Handle { slot, generation: connection.generation });
+        // Who is written promptly takes along what has time.
+        if !connection.dirty[Urgency::Prompt as usize] && !connection.dirty[urgency as usize] {
+            self.dirty(slot, urgency);
         }
     }
 
     /// The shell must look at this connection although nothing was queued.
     pub(crate) fn mark_dirty(&mut self, slot: u32) {
-        if let Some(connection) = self.slab.get_mut(slot as usize)
-            && !connection.dirty
-        {
-            connection.dirty = true;
-            self.dirty.push_back(Handle { slot, generation: connection.generation });
+        if self.get(slot).is_some_and(|connection| !connection.dirty[Urgency::Prompt as usize]) {
+            self.dirty(slot, Urgency::Prompt);
         }
     }
 
-    /// Whether [`Self::next_dirty`] may find one.
-    pub(crate) fn has_dirty(&self) -> bool {
-        !self.dirty.is_empty()
+    fn dirty(&mut self, slot: u32, urgency: Urgency) {
+        let Some(connection) = self.slab.get_mut(slot as usize) else { return };
+        connection.dirty[urgency as usize] = true;
+        self.dirty[urgency as usize].push(connection.app, Handle { slot, generation: connection.generation });
     }
 
-    pub(crate) fn next_dirty(&mut self) -> Option<Handle> {
-        while let Some(handle) = self.dirty.pop_front() {
-            if let Some(connection) = self.slab.get_mut(handle.slot as usize).filter(|found| found.generation == handle.generation) {
-                connection.dirty = false;
+    /// How many wait to be written. Some may have been written meanwhile, or be gone.
+    pub(crate) fn dirty_count(&self, urgency: Urgency) -> usize {
+        self.dirty[urgency as usize].len()
+    }
+
+    pub(crate) fn next_dirty(&mut self, weight: impl Fn(AppId) -> u32) -> Option<Handle> {
+        loop {
+            let first = usize::from(self.bulk_next && self.dirty[Urgency::Bulk as usize].len() > 0);
+            self.bulk_next = !self.bulk_next;
+            let (urgency, (party, handle)) =
+                [first, 1 - first].into_iter().find_map(|urgency| Some((urgency, self.dirty[urgency].take(&weight)?)))?;
+            let Some(connection) = self.slab.get_mut(handle.slot as usize).filter(|found| found.generation == handle.generation) else {
+                continue;
+            };
+            connection.dirty[urgency] = false;
+            if !connection.queue.is_empty() || connection.queue.closing().is_some() {
+                self.dirty[urgency].charge(party, WRITE_COST + connection.queue.bytes());
                 return Some(handle);
             }
         }
-        None
     }
 }
 

@@ -1,10 +1,11 @@
 //! From the broker to the subscribers: answers go to whoever asked, publications through their topic's stream, and what the stream
-//! releases to every live subscriber, encoded once per wire format.
+//! releases to every live subscriber, encoded once per wire format and in slices.
 //!
-//! The order of one input matters: first everything the stream released is fanned out to those who were live *before*, then those who join
+//! The order of one input matters: first everything the stream released is noted for those who were live *before*, then those who join
 //! or catch up are looked at. So nobody gets a publication twice, once by catching up and once as live.
 
 mod catch_up;
+mod fan_out;
 mod join;
 mod repair;
 mod subscribers;
@@ -19,12 +20,13 @@ use peal_wire::{native, pusher};
 use crate::action::RequestId;
 use crate::event::{BrokerEvent, Handle};
 use crate::hub::Hub;
-use crate::session::Farewell;
 use crate::stream::{Entry, LossReason, Step, connected};
 use crate::topic::{Audience, Stage, TopicRef};
-use crate::usage::{Ingress, message_weight};
+use crate::usage::Ingress;
 
 pub(crate) use catch_up::{CatchUp, ReadKey};
+pub use fan_out::FanOutCounts;
+pub(crate) use fan_out::{Backlog, FanOut};
 pub(crate) use join::{Join, Replier, Subscribed, Want};
 
 /// Where a subscription stands that is not live.
@@ -132,7 +134,7 @@ impl Hub {
         self.count_gaps(index, &steps);
         for step in steps {
             match step {
-                Step::Release { entry, after } => self.release(index, &entry, after),
+                Step::Release { entry, after } => self.release(index, entry, after),
                 Step::Lost { reason, from, to } => self.lost(index, reason, from, to),
                 Step::Read { after } => self.read_missing(index, after),
                 Step::Pause => self.pause_topic(index),
@@ -146,7 +148,7 @@ impl Hub {
         self.settle(index);
     }
 
-    fn release(&mut self, index: u32, entry: &Arc<Entry>, after: Position) {
+    fn release(&mut self, index: u32, entry: Arc<Entry>, after: Position) {
         let Some(topic) = self.topics.get(index) else { return };
         match &topic.audience {
             Audience::Messages(_) => self.fan_out(index, entry, after),
@@ -158,54 +160,12 @@ impl Hub {
         }
     }
 
-    /// To every live subscriber but the publisher. Whose queue is full gets it later, from the ring or the history.
-    fn fan_out(&mut self, index: u32, entry: &Entry, after: Position) {
-        let clock = self.write_clock();
-        let soft = self.config.queue_soft_bytes;
-        let now = self.now;
-        let Self { topics, connections, progress, timers, counters, .. } = self;
-        let Some(topic) = topics.get_mut(index) else { return };
-        let app = topic.topic.app;
-        let Some(audience) = topic.messages_mut() else { return };
-        // Looked up once, not for each subscriber.
-        let weight = message_weight(counters, now, app, &audience.channel, &entry.publication);
-        for subscriber in &mut audience.subscribers {
-            if subscriber.stage != Stage::Live {
-                continue;
-            }
-            let Some(connection) = connections.get_mut(subscriber.slot) else { continue };
-            if entry.publication.origin == Some(connection.id) {
-                continue;
-            }
-            if connection.queue.bytes() < soft {
-                let frame = entry.frame(&audience.channel, subscriber.pusher).clone();
-                connections.push(subscriber.slot, frame, weight, clock, timers);
-            } else if entry.publication.position.is_some() {
-                subscriber.stage = Stage::CatchingUp;
-                audience.unsettled += 1;
-                connection.unsettled += 1;
-                progress.insert((subscriber.slot, index), Progress::CatchingUp(Box::new(CatchUp::from(after))));
-            }
-        }
-    }
-
     /// What the stream lost is lost to everyone who was live. Who is catching up finds out by reading.
     fn lost(&mut self, index: u32, reason: LossReason, from: Position, to: Position) {
-        let Some(topic) = self.topics.get(index) else { return };
-        match &topic.audience {
-            Audience::Messages(audience) => {
-                let frame = native::encode_discontinuity(&audience.channel, reason, from, to);
-                let live = audience.subscribers.iter().filter(|subscriber| subscriber.stage == Stage::Live);
-                for (slot, is_pusher) in live.map(|subscriber| (subscriber.slot, subscriber.pusher)).collect::<Vec<_>>() {
-                    if is_pusher {
-                        self.close(slot, &Refusal::of(ErrorCode::PositionLost), Farewell::Lost);
-                    } else {
-                        self.push(slot, frame.clone());
-                    }
-                }
-            }
-            Audience::Presence(_) => self.presence_lost(index),
-            Audience::Control { .. } => {}
+        match self.topics.get(index).map(|topic| &topic.audience) {
+            Some(Audience::Messages(_)) => self.fan_out_loss(index, reason, from, to),
+            Some(Audience::Presence(_)) => self.presence_lost(index),
+            Some(Audience::Control { .. }) | None => {}
         }
     }
 

@@ -16,8 +16,8 @@ use slab::Slab;
 use crate::action::{Action, RequestId};
 use crate::apps::AppEntry;
 use crate::config::HubConfig;
-use crate::connection::{Connections, WriteClock};
-use crate::delivery::{Pending, Progress, ReadKey};
+use crate::connection::{Connections, Urgency, WriteClock};
+use crate::delivery::{FanOut, Pending, Progress, ReadKey};
 use crate::event::{BrokerEvent, Handle, Incoming};
 use crate::presence::LocalMember;
 use crate::queue::OutQueue;
@@ -50,6 +50,7 @@ pub struct Hub {
     pub(crate) member_index: FxHashMap<(ConnectionId, Topic), u32>,
     /// Native requests that wait for a view, of subscriptions that are live already; by slot and topic of messages.
     pub(crate) watch_replies: FxHashMap<(u32, u32), Vec<u64>>,
+    pub(crate) fan_out: FanOut,
     pub(crate) requests: FxHashMap<RequestId, Pending>,
     next_request: u64,
     /// Reads of the history that several connections wait for.
@@ -81,6 +82,7 @@ impl Hub {
             members: Slab::new(),
             member_index: FxHashMap::default(),
             watch_replies: FxHashMap::default(),
+            fan_out: FanOut::default(),
             requests: FxHashMap::default(),
             next_request: 0,
             reads: FxHashMap::default(),
@@ -139,13 +141,14 @@ impl Hub {
 
     /// A connection whose queue has something to write, or that began to close.
     pub fn next_dirty(&mut self) -> Option<Handle> {
-        self.connections.next_dirty()
+        let Self { connections, apps, .. } = self;
+        connections.next_dirty(|app| apps.get(&app).map_or(1, AppEntry::weight))
     }
 
     /// Whether there is anything to write.
     #[must_use]
     pub fn has_dirty(&self) -> bool {
-        self.connections.has_dirty()
+        self.connections.dirty_count(Urgency::Prompt) + self.connections.dirty_count(Urgency::Bulk) > 0
     }
 
     /// Bytes of one message that the codec may accept from this connection at this moment: little before it has authenticated, afterwards a
@@ -204,17 +207,17 @@ impl Hub {
 
     /// Queues a frame for a connection. One whose queue is full beyond all measure is closed instead.
     pub(crate) fn push(&mut self, slot: u32, frame: Bytes) {
-        self.push_weighed(slot, frame, Weight::Nothing);
+        self.push_weighed(slot, frame, Weight::Nothing, Urgency::Prompt);
     }
 
     /// As [`Self::push`], for what counts when it has left.
-    pub(crate) fn push_weighed(&mut self, slot: u32, frame: Bytes, weight: Weight) {
+    pub(crate) fn push_weighed(&mut self, slot: u32, frame: Bytes, weight: Weight, urgency: Urgency) {
         let hard = self.config.queue_hard_bytes;
         if self.connections.get(slot).is_some_and(|connection| connection.queue.bytes() > hard && connection.queue.closing().is_none()) {
             return self.cut_slow(slot);
         }
         let clock = self.write_clock();
-        self.connections.push(slot, frame, weight, clock, &mut self.timers);
+        self.connections.push(slot, frame, weight, urgency, clock, &mut self.timers);
     }
 
     pub(crate) fn write_clock(&self) -> WriteClock {

@@ -9,7 +9,9 @@
 //! 2. After any input, carry out what [`Hub::next_action`] yields until it is empty. Every request action is answered by exactly one [`BrokerEvent`] with
 //!    the same [`RequestId`], at any later time and in any order. Publishes of one topic, and attaching to it and detaching from it, happen in the
 //!    order in which they were yielded; an attach is always answered, and never asked for while an answer is outstanding.
-//! 3. Write the queues of the connections that [`Hub::next_dirty`] yields; a connection is yielded once until it is dirty again.
+//! 3. While there is [`Hub::has_work`] or [`Hub::has_dirty`], in turns and with pauses in which other inputs get in: call [`Hub::work`] until it
+//!    answers false, each call a slice of the fan-outs; then write the queues of some connections that [`Hub::next_dirty`] yields. A connection
+//!    is yielded once until it is dirty again. Apps take turns in both.
 //!
 //! # What it promises
 //!
@@ -26,6 +28,7 @@ pub mod control;
 mod counts;
 mod delivery;
 pub mod event;
+mod fair;
 mod hub;
 mod keys;
 mod liveness;
@@ -44,6 +47,7 @@ mod usage;
 pub use action::{Action, RequestId};
 pub use apps::retention;
 pub use config::HubConfig;
+pub use delivery::FanOutCounts;
 pub use event::{BrokerEvent, Handle, Incoming, Open, Protocol};
 pub use hub::Hub;
 pub use liveness::Drain;

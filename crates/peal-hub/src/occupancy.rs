@@ -30,6 +30,10 @@ pub struct HubCounts {
     /// Subscriptions that are not live.
     pub unsettled: usize,
     pub queued_bytes: usize,
+    /// Channels whose last publications have not reached every subscriber.
+    pub fan_outs: usize,
+    /// What that will cost, in bytes; a write counts as some.
+    pub fan_out_debt: usize,
 }
 
 impl HubCounts {
@@ -44,6 +48,8 @@ impl HubCounts {
             ("requests", self.requests),
             ("unsettled", self.unsettled),
             ("queued_bytes", self.queued_bytes),
+            ("fan_outs", self.fan_outs),
+            ("fan_out_debt_bytes", self.fan_out_debt),
         ]
         .into_iter()
         .map(|(name, count)| (name, count as u64))
@@ -86,6 +92,7 @@ impl Hub {
 
     #[must_use]
     pub fn counts(&self) -> HubCounts {
+        let (fan_outs, debt) = self.fan_out_backlog();
         HubCounts {
             connections: self.connections.len(),
             subscriptions: self.connections.iter().map(|(_, connection)| connection.subs.len()).sum(),
@@ -95,6 +102,8 @@ impl Hub {
             requests: self.requests.len(),
             unsettled: self.progress.len() + self.watch_replies.len(),
             queued_bytes: self.connections.iter().map(|(_, connection)| connection.queue.bytes()).sum(),
+            fan_outs,
+            fan_out_debt: debt as usize,
         }
     }
 }

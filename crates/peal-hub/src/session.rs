@@ -9,6 +9,7 @@ use peal_core::{ConnectionId, ErrorCode, MessageId, Refusal};
 use peal_wire::ws::{self, Opcode};
 use rand::Rng;
 
+use crate::connection::Urgency;
 use crate::event::{Handle, Incoming, Open, Protocol};
 use crate::hub::Hub;
 use crate::queue::Closing;
@@ -163,7 +164,8 @@ impl Hub {
         }
         self.let_go(slot, farewell, Ending::of(why));
         let clock = self.write_clock();
-        self.connections.push(slot, ws::encode_close(code, reason), crate::usage::Weight::Nothing, clock, &mut self.timers);
+        let frame = ws::encode_close(code, reason);
+        self.connections.push(slot, frame, crate::usage::Weight::Nothing, Urgency::Prompt, clock, &mut self.timers);
         self.begin_closing(slot, code, why, self.config.close_deadline_ms);
     }
 

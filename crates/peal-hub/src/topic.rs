@@ -4,6 +4,7 @@ use peal_core::{ChannelName, Lane, Topic};
 use rustc_hash::FxHashMap;
 use slab::Slab;
 
+use crate::delivery::Backlog;
 use crate::presence::PresenceAudience;
 use crate::stream::Stream;
 
@@ -24,6 +25,8 @@ pub(crate) struct Subscriber {
     pub(crate) slot: u32,
     pub(crate) stage: Stage,
     pub(crate) pusher: bool,
+    /// It became live after so many releases, and has what they brought.
+    pub(crate) since: u64,
 }
 
 #[derive(Debug)]
@@ -32,9 +35,17 @@ pub(crate) struct MessagesAudience {
     pub(crate) subscribers: Vec<Subscriber>,
     /// How many of them are not live.
     pub(crate) unsettled: usize,
+    /// What the stream has released while somebody subscribed, counted.
+    pub(crate) released: u64,
+    /// What of that has not reached everyone.
+    pub(crate) backlog: Option<Box<Backlog>>,
 }
 
 impl MessagesAudience {
+    fn new(channel: ChannelName) -> Self {
+        Self { channel, subscribers: Vec::new(), unsettled: 0, released: 0, backlog: None }
+    }
+
     /// How many subscriptions have been answered.
     pub(crate) fn answered(&self) -> usize {
         self.subscribers.iter().filter(|subscriber| subscriber.stage != Stage::Joining).count()
@@ -54,7 +65,7 @@ pub(crate) enum Audience {
 impl Audience {
     fn of(lane: &Lane) -> Self {
         match lane {
-            Lane::Messages(channel) => Self::Messages(MessagesAudience { channel: channel.clone(), subscribers: Vec::new(), unsettled: 0 }),
+            Lane::Messages(channel) => Self::Messages(MessagesAudience::new(channel.clone())),
             Lane::Presence(channel) => Self::Presence(Box::new(PresenceAudience::new(channel.clone()))),
             Lane::Control => Self::Control { wanted: true },
         }

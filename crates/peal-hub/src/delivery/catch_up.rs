@@ -12,6 +12,7 @@ use peal_core::{ErrorCode, Position, Refusal};
 use peal_wire::native;
 
 use super::{Pending, Progress};
+use crate::connection::Urgency;
 use crate::event::Handle;
 use crate::hub::Hub;
 use crate::session::Farewell;
@@ -31,15 +32,18 @@ pub(crate) struct CatchUp {
     reading: bool,
     /// What is sent up to here was asked for again, and counts as read from the history.
     replay_to: Option<Position>,
+    /// It was live and too slow.
+    lagged: bool,
 }
 
 impl CatchUp {
+    /// For a subscriber that was live and has everything up to here.
     pub(crate) fn from(cursor: Position) -> Self {
-        Self { cursor, next: VecDeque::new(), reading: false, replay_to: None }
+        Self { cursor, next: VecDeque::new(), reading: false, replay_to: None, lagged: true }
     }
 
     pub(crate) fn new(cursor: Position, next: VecDeque<Arc<Entry>>, replay_to: Option<Position>) -> Self {
-        Self { cursor, next, reading: false, replay_to }
+        Self { cursor, next, reading: false, replay_to, lagged: false }
     }
 }
 
@@ -67,7 +71,11 @@ impl Hub {
                 None | Some(Turn::Wait) => return,
                 Some(Turn::Send(entry, sent)) => self.send_entry(slot, index, &entry, sent),
                 Some(Turn::CaughtUp) => {
-                    self.progress.remove(&(slot, index));
+                    if let Some(Progress::CatchingUp(done)) = self.progress.remove(&(slot, index))
+                        && done.lagged
+                    {
+                        self.fan_out.count_caught_up();
+                    }
                     return self.set_stage(slot, index, Stage::Live);
                 }
                 Some(Turn::Read(after)) => return self.read_page(slot, index, after),
@@ -77,7 +85,8 @@ impl Hub {
 
     fn turn(&mut self, slot: u32, index: u32) -> Option<Turn> {
         let connection = self.connections.get(slot)?;
-        let stream = &self.topics.get(index)?.stream;
+        let topic = self.topics.get(index)?;
+        let (stream, passed_over) = (&topic.stream, topic.messages()?.is_passed_over());
         let Some(Progress::CatchingUp(catch_up)) = self.progress.get_mut(&(slot, index)) else { return None };
         if connection.queue.bytes() >= self.config.queue_soft_bytes {
             return Some(Turn::Wait);
@@ -95,7 +104,7 @@ impl Hub {
             return Some(Turn::Send(entry, if replayed { Sent::Replay } else { Sent::Late }));
         }
         // A ring that is empty although live is ahead ends where live is: nothing was kept in between.
-        if !catch_up.reading && catch_up.cursor == last {
+        if !catch_up.reading && catch_up.cursor == last && !passed_over {
             return Some(Turn::CaughtUp);
         }
         Some(Turn::Wait)
@@ -114,7 +123,7 @@ impl Hub {
             Sent::Replay => read_weight(&entry.publication),
             Sent::Late => message_weight(counters, *now, topic.topic.app, &audience.channel, &entry.publication),
         };
-        self.push_weighed(slot, frame, weight);
+        self.push_weighed(slot, frame, weight, Urgency::Bulk);
     }
 
     fn read_page(&mut self, slot: u32, index: u32, after: Position) {

@@ -12,7 +12,7 @@ impl Hub {
         let Some(audience) = self.topics.get_mut(index).and_then(|topic| topic.messages_mut()) else { return };
         let Some(connection) = self.connections.get_mut(slot) else { return };
         let at = audience.subscribers.len() as u32;
-        audience.subscribers.push(Subscriber { slot, stage: Stage::Joining, pusher: connection.pusher });
+        audience.subscribers.push(Subscriber { slot, stage: Stage::Joining, pusher: connection.pusher, since: 0 });
         audience.unsettled += 1;
         connection.unsettled += 1;
         connection.subs.push(Sub { topic: index, at, watch: NONE, watch_at: NONE });
@@ -26,20 +26,24 @@ impl Hub {
         if at as usize >= audience.subscribers.len() {
             return progress;
         }
-        let removed = audience.subscribers.swap_remove(at as usize);
-        if removed.stage != Stage::Live {
+        if audience.subscribers[at as usize].stage != Stage::Live {
             audience.unsettled -= 1;
             if let Some(connection) = self.connections.get_mut(slot) {
                 connection.unsettled -= 1;
             }
         }
+        let hole = audience.fill_from_reached(at as usize);
+        audience.subscribers.swap_remove(hole);
+        for moved in [at as usize, hole] {
+            if let Some(moved_slot) = audience.subscribers.get(moved).map(|subscriber| subscriber.slot)
+                && let Some(sub) = self.connections.get_mut(moved_slot).and_then(|connection| connection.sub_mut(index))
+            {
+                sub.at = moved as u32;
+            }
+        }
         if audience.subscribers.is_empty() {
             audience.subscribers = Vec::new();
-        }
-        if let Some(moved) = audience.subscribers.get(at as usize)
-            && let Some(sub) = self.connections.get_mut(moved.slot).and_then(|connection| connection.sub_mut(index))
-        {
-            sub.at = at;
+            self.drop_backlog(index);
         }
         self.count_left(index);
         self.release_topic(index);
@@ -54,9 +58,24 @@ impl Hub {
         let Some(subscriber) = audience.subscribers.get_mut(at as usize) else { return };
         let settles = subscriber.stage != Stage::Live && stage == Stage::Live;
         subscriber.stage = stage;
+        if stage == Stage::Live {
+            subscriber.since = audience.released;
+        }
         if settles {
             audience.unsettled -= 1;
             connection.unsettled -= 1;
+        }
+    }
+
+    /// A live subscription was too slow: the caller says where it goes on.
+    pub(super) fn unsettle(&mut self, slot: u32, index: u32) {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        let Some(at) = connection.sub(index).map(|sub| sub.at) else { return };
+        let Some(audience) = self.topics.get_mut(index).and_then(|topic| topic.messages_mut()) else { return };
+        if let Some(subscriber) = audience.subscribers.get_mut(at as usize).filter(|subscriber| subscriber.stage == Stage::Live) {
+            subscriber.stage = Stage::CatchingUp;
+            audience.unsettled += 1;
+            connection.unsettled += 1;
         }
     }
 

@@ -7,6 +7,7 @@ use peal_wire::{native, pusher};
 
 use super::PresenceAudience;
 use super::view::Effect;
+use crate::connection::Urgency;
 use crate::hub::Hub;
 use crate::timer::Owner;
 
@@ -71,7 +72,7 @@ impl Hub {
         for (slot, own) in told {
             for (user, frame) in &frames {
                 if own.as_ref() != Some(user) {
-                    self.push_weighed(slot, frame.clone(), weight);
+                    self.push_weighed(slot, frame.clone(), weight, Urgency::Bulk);
                 }
             }
         }
@@ -112,7 +113,7 @@ impl Hub {
         let told: Vec<u32> = told.map(|watcher| watcher.slot).collect();
         let Some(weight) = self.presence_weight(watch) else { return };
         for slot in told {
-            self.push_weighed(slot, frame.clone(), weight);
+            self.push_weighed(slot, frame.clone(), weight, Urgency::Bulk);
         }
     }
 }

@@ -10,6 +10,7 @@ mod rig;
 mod backpressure;
 mod cleanup;
 mod control;
+mod fan_out;
 mod gap;
 mod keys;
 mod liveness;

@@ -263,6 +263,8 @@ impl Rig {
                     }
                 }
             }
+            moved |= self.hub.has_work();
+            while self.hub.work(self.now) {}
             while let Some(handle) = self.hub.next_dirty() {
                 moved = true;
                 self.write(handle);

@@ -61,6 +61,11 @@ impl Profile {
                 page_count: *rng.pick(&[2, 5, 100]),
                 held_count: *rng.pick(&[4, 1_024]),
                 queue_soft_bytes: if calm { 256 * 1024 } else { *rng.pick(&[500, 2_000, 256 * 1024]) },
+                // A handful of subscribers are several slices and passes.
+                slice_subscribers: *rng.pick(&[1, 2, 256]),
+                small_fan_out: *rng.pick(&[0, 3]),
+                pass_publications: *rng.pick(&[1, 2, 64]),
+                waiting_publications: *rng.pick(&[1, 3, 1_024]),
                 // So that the time for healing is enough to find half-open connections.
                 pusher_activity_timeout_s: 20,
                 pusher_pong_timeout_ms: 5_000,

@@ -50,6 +50,8 @@ struct Node {
     /// Whose connections they are, from accepting to `closed`.
     routes: BTreeMap<Handle, Route>,
     flushing: BTreeSet<Handle>,
+    /// A slice of fan-out is scheduled.
+    working: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -74,6 +76,7 @@ enum Event {
     ToHub { hub: usize, life: u32, event: BrokerEvent },
     Deliver { hub: usize, life: u32, delivery: Delivery },
     Tick { hub: usize, life: u32 },
+    Work { hub: usize, life: u32 },
     Restart { hub: usize, life: u32 },
     Flush { hub: usize, life: u32, handle: Handle },
     ToClient { client: usize, number: u32, bytes: Bytes },
@@ -205,6 +208,7 @@ impl World {
             missed_ms: None,
             routes: BTreeMap::new(),
             flushing: BTreeSet::new(),
+            working: false,
         }
     }
 
@@ -251,6 +255,7 @@ impl World {
             Event::ToHub { hub, life, event } if self.lives(hub, life) => self.hub_is_told(hub, event),
             Event::Deliver { hub, life, delivery } if self.lives(hub, life) => self.deliver(hub, delivery),
             Event::Tick { hub, life } if self.lives(hub, life) => self.tick(hub),
+            Event::Work { hub, life } if self.lives(hub, life) => self.work(hub),
             Event::Restart { hub, life } if self.lives(hub, life) => self.restart(hub),
             Event::Flush { hub, life, handle } if self.lives(hub, life) => self.flush(hub, handle),
             Event::ToClient { client, number, bytes } => self.client_gets(client, number, &bytes),
@@ -276,12 +281,24 @@ impl World {
             let at = self.now_ms + self.rng.below(3);
             self.schedule_flush(hub, handle, at);
         }
+        if self.nodes[hub].hub.has_work() && !std::mem::replace(&mut self.nodes[hub].working, true) {
+            let pause = if self.rng.permille(100) { self.rng.between(5, 300) } else { self.rng.below(3) };
+            self.schedule(self.now_ms + pause, Event::Work { hub, life });
+        }
         if let Some(at) = self.nodes[hub].hub.next_deadline()
             && self.nodes[hub].tick_ms.is_none_or(|armed| at < armed)
         {
             self.nodes[hub].tick_ms = Some(at);
             self.schedule(at, Event::Tick { hub, life });
         }
+    }
+
+    /// One slice of fan-out; others get in between.
+    fn work(&mut self, hub: usize) {
+        let now = self.now(hub);
+        self.nodes[hub].working = false;
+        self.nodes[hub].hub.work(now);
+        self.settle(hub);
     }
 
     fn tick(&mut self, hub: usize) {

@@ -5,6 +5,7 @@ use peal_core::{Operation, Refusal, Topic};
 use peal_wire::native;
 
 use crate::action::Action;
+use crate::connection::Urgency;
 use crate::delivery::{Pending, unavailable};
 use crate::event::Handle;
 use crate::hub::Hub;
@@ -44,6 +45,6 @@ impl Hub {
             }
             Err(_) => return self.refuse_request(slot, reply, &unavailable()),
         };
-        self.push_weighed(slot, frame, weight);
+        self.push_weighed(slot, frame, weight, Urgency::Prompt);
     }
 }
