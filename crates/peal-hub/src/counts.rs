@@ -19,9 +19,11 @@ use peal_core::channel::Access;
 use peal_core::{AppId, ChannelName, ConnectionId};
 use peal_wire::pusher;
 
+use crate::connection::Urgency;
 use crate::hub::Hub;
 use crate::timer::Owner;
 use crate::topic::{Stage, TopicRef};
+use crate::usage::Weight;
 
 use announce::AppCounts;
 use seat::{Company, Seat};
@@ -209,7 +211,7 @@ impl Hub {
             let begin = end.saturating_sub(room);
             let told = audience.subscribers[begin..end].iter().filter(|subscriber| subscriber.pusher && subscriber.stage != Stage::Joining);
             for slot in told.map(|subscriber| subscriber.slot).collect::<Vec<_>>() {
-                self.push(slot, frame.clone());
+                self.push_weighed(slot, frame.clone(), Weight::Nothing, Urgency::Bulk);
             }
             room -= end - begin;
             if begin > 0 {

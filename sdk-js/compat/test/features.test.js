@@ -2,6 +2,9 @@
 import { expect, test } from 'vitest';
 import { connected, event, publisher, subscribed, subscriber, unique } from './clients.js';
 
+// Machines are busy.
+const PATIENCE = { timeout: 10_000 };
+
 const counted = async (client, name) => {
   const channel = client.subscribe(name);
   const count = event(channel, 'pusher:subscription_count');
@@ -17,13 +20,13 @@ test.each(['', 'private-', 'cache-'])('every subscriber of %s channels knows how
   // Enough that both cores have some.
   const others = Array.from({ length: 6 }, () => subscriber());
   const channels = others.map((client) => client.subscribe(name));
-  await expect.poll(() => ada.subscriptionCount, { timeout: 10_000 }).toBe(7);
-  for (const channel of channels) await expect.poll(() => channel.subscriptionCount, { timeout: 10_000 }).toBe(7);
+  await expect.poll(() => ada.subscriptionCount, PATIENCE).toBe(7);
+  for (const channel of channels) await expect.poll(() => channel.subscriptionCount, PATIENCE).toBe(7);
   const response = await publisher().get({ path: `/channels/${name}`, params: { info: 'subscription_count' } });
   expect(await response.json()).toEqual({ occupied: true, subscription_count: 7 });
   others[0].unsubscribe(name);
   others[1].disconnect();
-  await expect.poll(() => ada.subscriptionCount, { timeout: 10_000 }).toBe(5);
+  await expect.poll(() => ada.subscriptionCount, PATIENCE).toBe(5);
 });
 
 test('members of presence channels are not counted a second time', async () => {
@@ -58,16 +61,16 @@ test('a watchlist tells who is online, and every change', async () => {
   const watcher = subscriber({ user: { user_id: ada, watchlist: [bob, eve] } });
   const seen = watching(watcher);
   await signedIn(watcher);
-  await expect.poll(() => seen.length).toBe(2);
+  await expect.poll(() => seen.length, PATIENCE).toBe(2);
   expect(seen.sort()).toEqual([`offline ${eve}`, `online ${bob}`]);
 
   const eves = Array.from({ length: 4 }, () => subscriber({ user: { user_id: eve, watchlist: [ada] } }));
   const hers = watching(eves[0]);
   for (const client of eves) await signedIn(client);
-  await expect.poll(() => hers).toEqual([`online ${ada}`]);
-  await expect.poll(() => seen.slice(2)).toEqual([`online ${eve}`]);
+  await expect.poll(() => hers, PATIENCE).toEqual([`online ${ada}`]);
+  await expect.poll(() => seen.slice(2), PATIENCE).toEqual([`online ${eve}`]);
   for (const client of eves) client.disconnect();
-  await expect.poll(() => seen.slice(3)).toEqual([`offline ${eve}`]);
+  await expect.poll(() => seen.slice(3), PATIENCE).toEqual([`offline ${eve}`]);
   watcher.disconnect();
 });
 
@@ -78,11 +81,11 @@ test('of more than a hundred the first are watched, with error 4302', async () =
   const error = event(watcher.connection, 'error');
   await signedIn(watcher);
   expect((await error).data.code).toBe(4302);
-  await expect.poll(() => seen.length).toBe(100);
+  await expect.poll(() => seen.length, PATIENCE).toBe(100);
   expect(watcher.connection.state).toBe('connected');
   const last = subscriber({ user: { user_id: ids[100] } });
   const watched = subscriber({ user: { user_id: ids[99] } });
   await signedIn(last);
   await signedIn(watched);
-  await expect.poll(() => seen.slice(100)).toEqual([`online ${ids[99]}`]);
+  await expect.poll(() => seen.slice(100), PATIENCE).toEqual([`online ${ids[99]}`]);
 });

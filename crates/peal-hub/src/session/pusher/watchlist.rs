@@ -10,9 +10,11 @@ use std::sync::Arc;
 use peal_core::{AppId, ChannelName, Topic};
 use peal_wire::pusher;
 
+use crate::connection::Urgency;
 use crate::hub::Hub;
 use crate::presence::{Entering, Observer};
 use crate::session::Session;
+use crate::usage::Weight;
 
 /// The users that one connection watches.
 #[derive(Debug, Default)]
@@ -103,7 +105,7 @@ impl Hub {
         let frame = if online { pusher::encode_watchlist_events(&[user], &[]) } else { pusher::encode_watchlist_events(&[], &[user]) };
         for slot in slots {
             if self.watchlist(slot).is_some_and(|watchlist| watchlist.waiting == 0) {
-                self.push(slot, frame.clone());
+                self.push_weighed(slot, frame.clone(), Weight::Nothing, Urgency::Bulk);
             }
         }
     }
