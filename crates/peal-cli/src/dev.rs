@@ -105,7 +105,7 @@ async fn serve_with(
     let edge_config = EdgeConfig { usage_spool: Some(data.usage_spool()), ..edge_config };
     // Whoever develops, tests or measures comes from one address.
     let edge_config = node::who_comes_in(edge_config, &args.proxies, &args.addresses, AddressLimits::NONE);
-    let bus = Bus::open(args.edge.redis_url.as_deref(), data.era_seed()?).await?;
+    let bus = Bus::open(&args.edge, data.era_seed()?).await?;
     let edge = node::start_edge(edge_config, store.clone(), bus).await?;
     let ready = ready_of(&ports, args, &edge, database, credentials);
     let stop = watch::Sender::new(false);

@@ -47,7 +47,7 @@ pub(crate) fn edge(args: EdgeArgs) -> Result<(), Failure> {
         if args.edge.redis_url.is_none() {
             tracing::warn!("no Redis: this node serves alone, and its history ends with it");
         }
-        let bus = Bus::open(args.edge.redis_url.as_deref(), 0).await?;
+        let bus = Bus::open(&args.edge, 0).await?;
         let config = edge_config(&args.edge, connections, DRAIN);
         let handshakes_per_core = NonZeroU32::new(args.edge.handshakes_per_core.unwrap_or(HANDSHAKES_PER_CORE));
         let config = EdgeConfig { usage_spool: Some(args.usage_spool.clone()), handshakes_per_core, ..config };
@@ -214,9 +214,13 @@ pub(crate) enum Bus {
 
 impl Bus {
     /// Redis, if one is named. One that is still starting is waited for.
-    pub(crate) async fn open(redis_url: Option<&str>, era_seed: u64) -> Result<Self, Failure> {
-        let Some(url) = redis_url else { return Ok(Self::Memory { era_seed }) };
-        let options = RedisOptions::new(url).map_err(|why| Failure::usage(format!("--redis-url: {why}")))?;
+    pub(crate) async fn open(args: &EdgeListenArgs, era_seed: u64) -> Result<Self, Failure> {
+        let Some(url) = args.redis_url.as_deref() else { return Ok(Self::Memory { era_seed }) };
+        let authorities = match &args.redis_ca {
+            Some(file) => Some(std::fs::read(file).map_err(|error| Failure::because(&format!("cannot read {}", file.display()), &error))?),
+            None => None,
+        };
+        let options = RedisOptions::trusting(url, authorities).map_err(|why| Failure::usage(format!("--redis-url: {why}")))?;
         let deadline = Instant::now() + REDIS_WITHIN;
         loop {
             match RedisBroker::open(options.clone()).await {

@@ -120,9 +120,13 @@ pub(crate) struct EdgeListenArgs {
     /// by default, none for `peal dev`
     #[arg(long, env = "PEAL_HANDSHAKES_PER_CORE", value_name = "N")]
     pub(crate) handshakes_per_core: Option<u32>,
-    /// The Redis that nodes share, `redis://host:port` or `redis+sentinel://host:port,host:port/name`; without one a node serves alone
+    /// The Redis that nodes share, `redis://host:port` or `redis+sentinel://host:port,host:port/name`, with TLS `rediss://` and
+    /// `rediss+sentinel://`; without one a node serves alone
     #[arg(long, env = "PEAL_REDIS_URL", value_name = "URL", hide_env_values = true)]
     pub(crate) redis_url: Option<String>,
+    /// Certificates, in PEM, that vouch for a Redis reached by TLS; by default those that the system trusts
+    #[arg(long, env = "PEAL_REDIS_CA", value_name = "FILE", requires = "redis_url")]
+    pub(crate) redis_ca: Option<PathBuf>,
     /// Milliseconds over which connections are sent elsewhere when the node stops, each at a moment of its own; 20000 by default, 0 for `peal dev`
     #[arg(long, env = "PEAL_DRAIN_MS", value_name = "MS")]
     pub(crate) drain_ms: Option<u64>,

@@ -51,6 +51,15 @@ pub struct RedisServer {
     keeper: Option<Keeper>,
 }
 
+/// How a server is reached by TLS.
+#[derive(Debug)]
+pub struct TlsPort {
+    pub port: u16,
+    /// In PEM.
+    pub authorities: Vec<u8>,
+    _folder: tempfile::TempDir,
+}
+
 #[derive(Debug)]
 struct Keeper {
     shell: Child,
@@ -69,6 +78,25 @@ impl RedisServer {
     #[must_use]
     pub fn start_with(settings: &[&str]) -> Self {
         Self::start_program("redis-server", settings)
+    }
+
+    /// One that speaks TLS as well, and the certificate, in PEM, that vouches for it. It is for `localhost` only.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn start_with_tls() -> (Self, TlsPort) {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate can be made");
+        let folder = tempfile::Builder::new().prefix("peal-redis-tls-").tempdir().expect("a temporary folder can be made");
+        let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+        let (certificate, key) = (path("certificate.pem"), path("key.pem"));
+        std::fs::write(&certificate, made.cert.pem()).expect("the folder can be written to");
+        std::fs::write(&key, made.signing_key.serialize_pem()).expect("the folder can be written to");
+        let port = free_port();
+        let tls =
+            ["--tls-port", &port.to_string(), "--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-ca-cert-file", &certificate];
+        let server = Self::start_with(&[&tls[..], &["--tls-auth-clients", "no"]].concat());
+        (server, TlsPort { port, authorities: made.cert.pem().into_bytes(), _folder: folder })
     }
 
     /// A replica that is connected: what the primary acknowledges from here on reaches it.

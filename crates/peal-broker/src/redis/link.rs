@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use peal_core::exchange::BrokerError;
 use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
-use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, RedisResult};
+use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -193,17 +193,14 @@ pub(super) fn replication_id(info: &str) -> Option<&str> {
 }
 
 async fn resolve(servers: &Servers) -> Result<Client, String> {
-    let (sentinels, name, login) = match servers {
+    let (sentinels, name, login, transport) = match servers {
         Servers::One(client) => return Ok(client.clone()),
-        Servers::Sentinels { sentinels, name, login } => (sentinels, name, login),
+        Servers::Sentinels { sentinels, name, login, transport } => (sentinels, name, login, transport),
     };
     let mut last = String::new();
     for sentinel in sentinels {
         match ask(sentinel, name).await {
-            Ok((host, port)) => {
-                let address = redis::ConnectionAddr::Tcp(host, port).into_connection_info().map_err(|error| why(&error))?;
-                return Client::open(address.set_redis_settings(login.clone())).map_err(|error| why(&error));
-            }
+            Ok((host, port)) => return transport.client(host, port, login.clone()).map_err(|error| why(&error)),
             Err(reason) => last = reason,
         }
     }

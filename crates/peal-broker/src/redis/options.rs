@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use redis::{Client, IntoConnectionInfo, RedisConnectionInfo};
+use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, RedisResult, TlsCertificates};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 /// How a Redis broker is set up. [`RedisOptions::new`] has what a deployment needs.
 #[derive(Debug, Clone)]
@@ -31,7 +33,39 @@ pub(super) enum Servers {
         sentinels: Vec<Client>,
         name: String,
         login: RedisConnectionInfo,
+        transport: Transport,
     },
+}
+
+/// How servers are reached.
+#[derive(Clone)]
+pub(super) enum Transport {
+    Plain,
+    /// Their certificates are vouched for by these (PEM), else by the system's.
+    Tls {
+        authorities: Option<Vec<u8>>,
+    },
+}
+
+impl Transport {
+    pub(super) fn client(&self, host: String, port: u16, login: RedisConnectionInfo) -> RedisResult<Client> {
+        let addr = match self {
+            Self::Plain => ConnectionAddr::Tcp(host, port),
+            Self::Tls { .. } => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
+        };
+        self.open(addr.into_connection_info()?.set_redis_settings(login))
+    }
+
+    fn open(&self, info: ConnectionInfo) -> RedisResult<Client> {
+        match self {
+            Self::Plain => Client::open(info),
+            Self::Tls { authorities } => {
+                // Fails if one was chosen before, which is as good.
+                let _ = rustls::crypto::ring::default_provider().install_default();
+                Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert: authorities.clone() })
+            }
+        }
+    }
 }
 
 /// Never the address: it may hold a password.
@@ -45,17 +79,37 @@ impl std::fmt::Debug for Servers {
 }
 
 const SENTINEL_SCHEME: &str = "redis+sentinel://";
+const TLS_SENTINEL_SCHEME: &str = "rediss+sentinel://";
 
 impl RedisOptions {
     /// `redis://[user:password@]host:port[/db]`, `redis+unix:///path`, or `redis+sentinel://[user:password@]host:port,host:port/name`,
-    /// where user and password are those of the servers that the Sentinels watch.
+    /// where user and password are those of the servers that the Sentinels watch. `rediss://` and `rediss+sentinel://` for TLS, also to
+    /// the Sentinels, with certificates that the system trusts.
     ///
     /// # Errors
     /// What is wrong with the URL, without repeating it.
     pub fn new(url: &str) -> Result<Self, String> {
-        let servers = match url.strip_prefix(SENTINEL_SCHEME) {
-            Some(rest) => sentinels(rest)?,
-            None => Servers::One(client(url)?),
+        Self::trusting(url, None)
+    }
+
+    /// As [`Self::new`]; with TLS the servers are vouched for by these certificates, in PEM, instead of the system's.
+    ///
+    /// # Errors
+    /// What is wrong with the URL or the certificates, without repeating them.
+    pub fn trusting(url: &str, authorities: Option<Vec<u8>>) -> Result<Self, String> {
+        let tls = url.starts_with("rediss");
+        if let Some(authorities) = &authorities {
+            if !tls {
+                return Err("certificates are of use only with rediss://".into());
+            }
+            if !CertificateDer::pem_slice_iter(authorities).next().is_some_and(|first| first.is_ok()) {
+                return Err("the file of certificates holds none in PEM".into());
+            }
+        }
+        let transport = if tls { Transport::Tls { authorities } } else { Transport::Plain };
+        let servers = match url.strip_prefix(SENTINEL_SCHEME).or_else(|| url.strip_prefix(TLS_SENTINEL_SCHEME)) {
+            Some(rest) => sentinels(rest, transport)?,
+            None => Servers::One(client(url, &transport)?),
         };
         let seconds = Duration::from_secs;
         Ok(Self {
@@ -70,20 +124,22 @@ impl RedisOptions {
     }
 }
 
-fn sentinels(rest: &str) -> Result<Servers, String> {
+fn sentinels(rest: &str, transport: Transport) -> Result<Servers, String> {
     let (login, rest) = rest.rsplit_once('@').unwrap_or(("", rest));
     let (hosts, name) = rest.split_once('/').filter(|(hosts, name)| !hosts.is_empty() && !name.is_empty()).ok_or_else(|| {
         format!("{SENTINEL_SCHEME} needs the Sentinels and the name of the primary: {SENTINEL_SCHEME}host:26379,host:26379/name")
     })?;
-    let sentinels = hosts.split(',').map(|host| client(&format!("redis://{host}"))).collect::<Result<_, _>>()?;
+    let scheme = if matches!(transport, Transport::Tls { .. }) { "rediss" } else { "redis" };
+    let sentinels = hosts.split(',').map(|host| client(&format!("{scheme}://{host}"), &transport)).collect::<Result<_, _>>()?;
     let at = if login.is_empty() { "" } else { "@" };
     let login = format!("redis://{login}{at}localhost").into_connection_info().map_err(|_| "the login in the URL cannot be read")?;
-    Ok(Servers::Sentinels { sentinels, name: name.into(), login: login.redis_settings().clone() })
+    Ok(Servers::Sentinels { sentinels, name: name.into(), login: login.redis_settings().clone(), transport })
 }
 
-fn client(url: &str) -> Result<Client, String> {
+fn client(url: &str, transport: &Transport) -> Result<Client, String> {
     // The error may quote the URL, and the URL may hold a password.
-    Client::open(url).map_err(|error| format!("it is not the URL of a Redis ({})", error.category()))
+    let info = url.into_connection_info().map_err(|error| format!("it is not the URL of a Redis ({})", error.category()))?;
+    transport.open(info).map_err(|error| format!("the certificates cannot be used ({})", error.category()))
 }
 
 #[cfg(test)]
@@ -92,7 +148,12 @@ mod tests {
 
     #[test]
     fn urls_are_read_and_never_repeated() {
-        for url in ["redis://127.0.0.1:6379", "redis://user:pw@host/3", "redis+sentinel://:pw@a:26379,b:26379/main"] {
+        for url in [
+            "redis://127.0.0.1:6379",
+            "redis://user:pw@host/3",
+            "redis+sentinel://:pw@a:26379,b:26379/main",
+            "rediss+sentinel://:pw@a:26379/main",
+        ] {
             let options = RedisOptions::new(url).unwrap();
             assert!(!format!("{options:?}").contains("pw"), "{options:?}");
         }

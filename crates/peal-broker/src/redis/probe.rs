@@ -20,7 +20,9 @@ pub(super) struct Probe {
     returned: u64,
     /// One has come back over the present connections.
     proven: bool,
-    /// Why the last one was not accepted.
+    /// The last one that was accepted or refused.
+    answered: u64,
+    /// Why that one was not accepted.
     refused: Option<String>,
 }
 
@@ -29,6 +31,8 @@ impl Probe {
     pub(super) fn begin(&mut self) {
         self.under_way.clear();
         self.proven = false;
+        // What the connections before had to say is of no interest any more.
+        self.answered = self.sent;
         self.refused = None;
     }
 
@@ -43,8 +47,11 @@ impl Probe {
     }
 
     /// Redis accepted one, or said why not.
-    pub(super) fn answered(&mut self, refused: Option<String>) {
-        self.refused = refused;
+    pub(super) fn answered(&mut self, number: u64, refused: Option<String>) {
+        if number > self.answered {
+            self.answered = number;
+            self.refused = refused;
+        }
     }
 
     /// One came back; after how long, if it is one of these connections.
@@ -106,13 +113,14 @@ mod tests {
         let first = probe.send(now);
         probe.returned(first, now);
         for _ in 0..5 {
-            probe.send(now);
-            probe.answered(Some("OOM".into()));
+            let number = probe.send(now);
+            probe.answered(number, Some("OOM".into()));
         }
         assert_eq!(probe.unready().as_deref(), Some("OOM"));
         assert!(!probe.is_lost());
-        probe.answered(None);
         let last = probe.send(now);
+        probe.answered(last, None);
+        probe.answered(first, Some("told late".into()));
         probe.returned(last, now);
         assert_eq!(probe.unready(), None);
     }
@@ -123,7 +131,8 @@ mod tests {
         let old = probe.send(now);
         probe.begin();
         assert_eq!(probe.returned(old, now), None);
-        assert!(probe.unready().is_some());
+        probe.answered(old, Some("the connection is gone".into()));
+        assert!(probe.unready().expect("nothing is known").contains("no probe"));
         let new = probe.send(now);
         probe.returned(new, now);
         assert_eq!(probe.unready(), None);

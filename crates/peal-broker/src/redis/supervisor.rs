@@ -101,7 +101,7 @@ fn send_probe(partition: &Arc<Partition>) {
     let partition = Arc::clone(partition);
     tokio::spawn(async move {
         let refused = wait.await.unwrap_or_else(|_| Err(ended())).err().map(|why| why.to_string());
-        partition.probe().answered(refused);
+        partition.probe().answered(number, refused);
     });
 }
 

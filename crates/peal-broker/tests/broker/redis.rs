@@ -7,6 +7,7 @@ mod health;
 mod nodes;
 mod replicated;
 mod tails;
+mod tls;
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -31,7 +32,10 @@ fn options(server: &RedisServer) -> RedisOptions {
 
 /// With times that suit tests.
 fn options_for(url: &str) -> RedisOptions {
-    let mut options = RedisOptions::new(url).expect("a URL");
+    suited(RedisOptions::new(url).expect("a URL"))
+}
+
+fn suited(mut options: RedisOptions) -> RedisOptions {
     options.lease = Duration::from_millis(900);
     options.echo_every = Duration::from_millis(300);
     options.digest_every = Duration::from_millis(50);
