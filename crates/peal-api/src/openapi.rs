@@ -8,7 +8,9 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::permission::permitted;
-use crate::routes::{apps, audit, auth, console, docs, health, keys, limits, org, rules, session, sessions, usage};
+use crate::routes::{
+    apps, audit, auth, console, docs, health, keys, limits, org, quota, rules, session, sessions, usage, usage_breakdown, usage_notes,
+};
 use crate::state::ApiState;
 
 #[derive(OpenApi)]
@@ -44,7 +46,10 @@ pub(crate) fn described_routes() -> OpenApiRouter<ApiState> {
         .routes(permitted!(rules::read, rules::replace))
         .routes(permitted!(rules::test))
         .routes(permitted!(console::token))
-        .routes(permitted!(usage::read));
+        .routes(permitted!(usage::read))
+        .routes(permitted!(usage_breakdown::read))
+        .routes(permitted!(usage_notes::read))
+        .routes(permitted!(quota::read));
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(permitted!(health::alive))
         .routes(permitted!(health::ready))

@@ -65,6 +65,7 @@ actions! {
     RulesUpdate: MemberOfApp;
     ConsoleToken: MemberOfApp;
     UsageRead: MemberOfApp;
+    QuotaRead: Member;
 }
 
 impl Action {
@@ -87,7 +88,7 @@ pub(crate) fn can(role: Role, action: Action, resource: Resource) -> bool {
     match action {
         Action::SignUp | Action::SignIn | Action::SignOut | Action::Describe | Action::SessionRead | Action::SessionSudo => true,
         Action::PasswordChange | Action::SessionList | Action::SessionEnd => true,
-        Action::AppList | Action::AppRead | Action::LimitsRead | Action::UsageRead => true,
+        Action::AppList | Action::AppRead | Action::LimitsRead | Action::UsageRead | Action::QuotaRead => true,
         Action::OrgUpdate | Action::AuditList | Action::AppDelete => matches!(role, Role::Owner | Role::Admin),
         Action::KeyList | Action::KeyTest | Action::RulesRead | Action::RulesTest => role != Role::Billing,
         Action::ConsoleToken => matches!(role, Role::Owner | Role::Admin | Role::Developer),
@@ -277,6 +278,7 @@ RulesTest yes yes yes - yes
 RulesUpdate yes yes dev - -
 ConsoleToken yes yes yes - -
 UsageRead yes yes yes yes yes
+QuotaRead yes yes yes yes yes
 ";
         assert_eq!(table, published);
     }

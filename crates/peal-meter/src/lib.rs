@@ -22,7 +22,7 @@ mod worker;
 
 pub use gauge::Gauge;
 pub use recorder::Recorder;
-pub use report::{Item, Query, Report, ReportError};
+pub use report::{BreakdownItem, BreakdownQuery, BreakdownReport, Item, Query, Report, ReportError};
 pub use sender::Sender;
 pub use spool::{Damage, Spool, SpoolError};
 pub use worker::{TurnError, Worker};

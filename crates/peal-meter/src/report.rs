@@ -1,11 +1,15 @@
 //! Usage as it is read: one metric as a series, every metric in total, and up to when that is complete. The API and `peal usage` print the same.
 
+mod breakdown;
+
 use std::collections::BTreeMap;
 
 use peal_core::AppId;
 use peal_core::usage::{Aggregate, Metric};
 use peal_store::{Resolution, Store, StoreError, UsagePoint};
 use time::{Duration, OffsetDateTime, Time};
+
+pub use breakdown::{BreakdownItem, BreakdownQuery, BreakdownReport};
 
 /// Periods in one answer.
 const ITEMS_MAX: i64 = 1_500;

@@ -46,4 +46,4 @@ pub use rule::VersionedRules;
 pub use seed::SeedApp;
 pub use session::{Device, NewSession, PasswordChange, Role, Session, SessionId, SessionOrigin, SessionToken};
 pub use store::{Store, StoreOptions};
-pub use usage::{FlushAnswer, GapReason, Resolution, RolledUp, UsageDifference, UsageGap, UsagePoint};
+pub use usage::{FlushAnswer, GapReason, Resolution, RolledUp, UsageAdjustment, UsageDifference, UsageGap, UsageLoss, UsagePoint};

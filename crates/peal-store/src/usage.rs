@@ -11,12 +11,14 @@
 
 mod flush;
 mod partitions;
+mod parts;
 mod read;
 mod reconcile;
 mod rollup;
 mod source;
 
 pub use flush::FlushAnswer;
+pub use parts::{UsageAdjustment, UsageLoss};
 pub use read::{Resolution, UsagePoint};
 pub use reconcile::UsageDifference;
 pub use rollup::RolledUp;

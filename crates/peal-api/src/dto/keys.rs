@@ -177,11 +177,27 @@ pub(crate) struct KeyPatch {
     #[schema(value_type = Option<std::collections::BTreeMap<String, Vec<String>>>)]
     capabilities: Option<Value>,
     allowed_origins: Option<Vec<String>>,
+    /// A time in the future; null for never.
+    #[serde(default, deserialize_with = "given_time")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Option<OffsetDateTime>>,
+}
+
+/// Null is an answer too.
+fn given_time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<OffsetDateTime>>, D::Error> {
+    time::serde::rfc3339::option::deserialize(deserializer).map(Some)
 }
 
 impl KeyPatch {
     /// What to do to the key, once everything in it is valid.
-    pub(crate) fn checked(&self) -> Result<impl FnOnce(&mut KeySettings) + use<>, Refusal> {
+    pub(crate) fn checked(&self, now: OffsetDateTime) -> Result<impl FnOnce(&mut KeySettings) + use<>, Refusal> {
+        let expires_at = self.expires_at;
+        if expires_at.flatten().is_some_and(|at| at <= now) {
+            return Err(Refusal::new(
+                ErrorCode::InvalidRequest,
+                "The key would have expired already; give a time in the future, or revoke it.",
+            ));
+        }
         let name = self.name.as_deref().map(name_checked).transpose()?;
         let capabilities = self.capabilities.as_ref().map(capabilities_checked).transpose()?;
         let origins = self.allowed_origins.as_deref().map(origins_checked).transpose()?;
@@ -194,6 +210,9 @@ impl KeyPatch {
             }
             if let Some(origins) = origins {
                 settings.allowed_origins = origins;
+            }
+            if let Some(expires_at) = expires_at {
+                settings.expires_at = expires_at;
             }
         })
     }

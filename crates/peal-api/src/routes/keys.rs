@@ -63,7 +63,7 @@ pub(crate) async fn create(
     Ok(created(&state.store.key_create(member.session.org.id, granted.app.id, &new, maker.making(), body).await?))
 }
 
-/// Change a key's name, capabilities or allowed origins.
+/// Change a key's name, capabilities, allowed origins or expiry.
 #[utoipa::path(
     patch, path = "/apps/{app}/keys/{key}", tag = "keys", operation_id = "key_update",
     params(("app" = String, Path, description = "App id"), ("key" = String, Path, description = "Key id")),
@@ -82,7 +82,8 @@ pub(crate) async fn update(
     Body(patch): Body<KeyPatch>,
 ) -> Result<Json<KeyBody>, Problem> {
     let (member, key) = (&granted.member, path_id(&path, "key")?);
-    let key = state.store.key_update(member.session.org.id, granted.app.id, &key, &member.actor(), patch.checked()?).await?;
+    let edit = patch.checked(member.session.now)?;
+    let key = state.store.key_update(member.session.org.id, granted.app.id, &key, &member.actor(), edit).await?;
     Ok(Json(key.into()))
 }
 

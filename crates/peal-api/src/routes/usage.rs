@@ -44,16 +44,20 @@ pub(crate) async fn read(
     Asked(query): Asked,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let report = Report::read(&state.store, granted.app.id, query).await.map_err(|error| match error {
-        ReportError::Query(why) => Refusal::new(ErrorCode::InvalidRequest, why).into(),
-        ReportError::Store(error) => Problem::from(error),
-    })?;
+    let report = Report::read(&state.store, granted.app.id, query).await.map_err(report_problem)?;
     let answer = if wants_csv(&headers) {
         ([(CONTENT_TYPE, "text/csv; charset=utf-8")], usage_csv(&report)).into_response()
     } else {
         axum::Json(UsageBody::from(&report)).into_response()
     };
     Ok(([(VARY, "accept"), (CACHE_CONTROL, "no-store")], answer).into_response())
+}
+
+pub(crate) fn report_problem(error: ReportError) -> Problem {
+    match error {
+        ReportError::Query(why) => Refusal::new(ErrorCode::InvalidRequest, why).into(),
+        ReportError::Store(error) => Problem::from(error),
+    }
 }
 
 /// The answer of the API, for whoever has a report without asking the API.
@@ -81,7 +85,7 @@ pub fn usage_csv(report: &Report) -> String {
     text
 }
 
-fn wants_csv(headers: &HeaderMap) -> bool {
+pub(crate) fn wants_csv(headers: &HeaderMap) -> bool {
     let accepted = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let first = accepted.split(',').next().unwrap_or_default();
     first.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/csv")
@@ -104,17 +108,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let wrong = |why: &str| Refusal::new(ErrorCode::InvalidRequest, why);
         let Query(given) = Query::<Given>::from_request_parts(parts, state).await.map_err(|_| wrong("The query cannot be read."))?;
-        let time = |text: Option<String>| {
-            let parsed = text.map(|text| OffsetDateTime::parse(&text, &Rfc3339)).transpose();
-            parsed.map_err(|_| wrong("from and to are times like 2026-11-24T12:00:00Z (in a query, + is %2B)."))
-        };
         let metric = given.metric.as_deref().unwrap_or(Metric::MessagesOut.name());
         let metric =
             Metric::from_name(metric).ok_or_else(|| wrong("There is no such metric; the keys of rules in an answer are all there are."))?;
         let resolution = given.resolution.as_deref().map(resolution_of).transpose();
         let resolution = resolution.map_err(|()| wrong("The resolution is minute, hour, day or month."))?;
-        Ok(Asked(peal_meter::Query { metric, from: time(given.from)?, to: time(given.to)?, resolution }))
+        Ok(Asked(peal_meter::Query { metric, from: time_of(given.from)?, to: time_of(given.to)?, resolution }))
     }
+}
+
+/// A time in a query.
+pub(crate) fn time_of(text: Option<String>) -> Result<Option<OffsetDateTime>, Refusal> {
+    let parsed = text.map(|text| OffsetDateTime::parse(&text, &Rfc3339)).transpose();
+    let wrong = |_| Refusal::new(ErrorCode::InvalidRequest, "from and to are times like 2026-11-24T12:00:00Z (in a query, + is %2B).");
+    parsed.map_err(wrong)
 }
 
 fn resolution_of(name: &str) -> Result<Resolution, ()> {

@@ -79,7 +79,12 @@ async fn a_key_is_changed_in_part_and_the_log_says_what_changed() {
     assert_eq!((&event["action"], &event["actor"]["email"]), (&json!("key.update"), &json!("ada@example.com")));
     assert_eq!(event["before"], json!({ "capabilities": { "*": ["*"] } }));
     assert_eq!(event["after"], json!({ "capabilities": { "a": ["publish"] } }));
-    for bad in [json!({ "name": "" }), json!({ "capabilities": {} }), json!({ "allowed_origins": ["*"] })] {
+    let ends = browser.json(Method::PATCH, &key, json!({ "expires_at": "2999-01-01T00:00:00Z" })).await.json();
+    assert_eq!(ends["expires_at"], "2999-01-01T00:00:00Z");
+    assert_eq!(browser.json(Method::PATCH, &key, json!({ "name": "Server" })).await.json()["expires_at"], "2999-01-01T00:00:00Z");
+    assert_eq!(browser.json(Method::PATCH, &key, json!({ "expires_at": null })).await.json()["expires_at"], json!(null));
+    let past = json!({ "expires_at": "2020-01-01T00:00:00Z" });
+    for bad in [json!({ "name": "" }), json!({ "capabilities": {} }), json!({ "allowed_origins": ["*"] }), past] {
         assert_eq!(browser.json(Method::PATCH, &key, bad).await.problem(), problem(400, "invalid_request"));
     }
 }

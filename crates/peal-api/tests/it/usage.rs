@@ -2,7 +2,7 @@
 
 use http::header::ACCEPT;
 use http::{Method, StatusCode};
-use peal_core::usage::{Batch, Metric, Row, Sample, Usage};
+use peal_core::usage::{Batch, BreakdownRow, Dimension, Metric, Row, Sample, Usage};
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -19,7 +19,16 @@ async fn used(bench: &Bench) -> (Browser, String, OffsetDateTime) {
     let row = |metric, value| Row { app, minute, metric, value };
     let rows = vec![row(Metric::MessagesIn, 7), row(Metric::MessagesOut, 42), row(Metric::ConnectionMs, 90_000)];
     let samples = vec![Sample { app, slot: minute * 6 + 2, value: 3 }];
-    let usage = Usage { rows, samples, ..Usage::default() };
+    let key = made["key"]["id"].as_str().unwrap();
+    let part = |dimension, metric, label: &str, value| BreakdownRow { app, minute, dimension, metric, label: label.into(), value };
+    let breakdown = vec![
+        part(Dimension::Namespace, Metric::MessagesOut, "", 2),
+        part(Dimension::Namespace, Metric::MessagesOut, "=chat", 30),
+        part(Dimension::Namespace, Metric::MessagesOut, "*", 10),
+        part(Dimension::Key, Metric::MessagesIn, key, 7),
+        part(Dimension::Transport, Metric::MessagesIn, "rest", 7),
+    ];
+    let usage = Usage { rows, samples, breakdown };
     let source = Uuid::now_v7();
     bench.store.usage_source_touch(source, "node", 0).await.unwrap();
     bench.store.usage_flush(&Batch { source, seq: 1, covers_to_ms: 0, usage }).await.unwrap();
@@ -92,4 +101,83 @@ async fn another_apps_usage_is_not_in_it() {
     let body = eve.get(&format!("/api/v1/apps/{}/usage", own["app"]["id"].as_str().unwrap())).await.json();
     assert!(body["totals"].as_object().unwrap().values().all(|value| value == 0), "{body}");
     assert_eq!(body["peak"], 0);
+}
+
+#[tokio::test]
+async fn a_metric_is_broken_down_by_where_it_comes_from() {
+    let bench = Bench::new().await;
+    let (mut browser, app, at) = used(&bench).await;
+    let path = format!("/api/v1/apps/{app}/usage/breakdown");
+    let body = browser.get(&format!("{path}?{}", query(at, 1))).await.json();
+    assert_eq!((&body["by"], &body["metric"]), (&Value::from("namespace"), &Value::from("messages_out")));
+    let items: Vec<_> =
+        body["items"].as_array().unwrap().iter().map(|item| (item["label"].as_str().unwrap(), item["value"].as_u64())).collect();
+    assert_eq!(items, [("=chat", Some(30)), ("*", Some(10)), ("", Some(2))], "largest first");
+    let keys = browser.get(&format!("{path}?by=key&metric=messages_in")).await.json();
+    assert_eq!((&keys["items"][0]["value"], keys["items"][0]["name"].is_string()), (&Value::from(7), true), "{keys}");
+    let transports = browser.get(&format!("{path}?by=transport&metric=messages_in")).await.json();
+    assert_eq!(transports["items"][0]["label"], "rest");
+    let before = browser.get(&format!("{path}?{}", query(at - time::Duration::MINUTE, 1))).await.json();
+    assert_eq!(before["items"], Value::Array(vec![]));
+    let request = browser.request(Method::GET, &format!("{path}?{}", query(at, 1))).header(ACCEPT, "text/csv");
+    let csv = browser.send(request.body(axum::body::Body::empty()).unwrap()).await;
+    assert_eq!(csv.text, "namespace,messages_out\r\n\"'=chat\",30\r\n\"*\",10\r\n\"\",2\r\n");
+    for wrong in ["by=colour", "metric=bytes_in", "from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "from=2020-01-01T00:00:00Z"] {
+        assert_eq!(browser.get(&format!("{path}?{wrong}")).await.problem(), problem(400, "invalid_request"), "{wrong}");
+    }
+    let (mut eve, own) = bench.signed_up("eve@example.com").await;
+    let hers = eve.get(&format!("/api/v1/apps/{}/usage/breakdown", own["app"]["id"].as_str().unwrap())).await.json();
+    assert_eq!(hers["items"], Value::Array(vec![]));
+}
+
+#[tokio::test]
+async fn what_is_not_in_the_numbers_is_said() {
+    let bench = Bench::new().await;
+    let (mut browser, app, _) = used(&bench).await;
+    let path = format!("/api/v1/apps/{app}/usage/notes");
+    assert_eq!(browser.get(&path).await.json()["items"], Value::Array(vec![]));
+    let minute = (OffsetDateTime::now_utc().unix_timestamp() / 60 - 20 * 24 * 60) as u64;
+    let row = Row { app: app.parse().unwrap(), minute, metric: Metric::MessagesIn, value: 5 };
+    let source = Uuid::now_v7();
+    bench.store.usage_source_touch(source, "node-17", 0).await.unwrap();
+    let usage = Usage { rows: vec![row], ..Usage::default() };
+    bench.store.usage_flush(&Batch { source, seq: 1, covers_to_ms: 0, usage }).await.unwrap();
+    let reason = peal_store::GapReason::SpoolDamaged;
+    let gap = peal_store::UsageGap { source, from_seq: 2, to_seq: None, node: "node-17".into(), reason, new_source: None };
+    bench.store.usage_gap_add(&gap).await.unwrap();
+    let answer = browser.get(&path).await;
+    let notes = answer.json();
+    let mut kinds: Vec<_> = notes["items"].as_array().unwrap().iter().map(|note| note["kind"].as_str().unwrap()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["adjustment", "loss"], "{notes}");
+    let adjustment = notes["items"].as_array().unwrap().iter().find(|note| note["kind"] == "adjustment").unwrap();
+    assert_eq!((&adjustment["metric"], &adjustment["value"]), (&Value::from("messages_in"), &Value::from(5)));
+    assert!(!answer.text.contains("node-17") && !answer.text.contains(&source.to_string()), "{}", answer.text);
+    let earlier = browser.get(&format!("{path}?to=2026-01-01T00:00:00Z")).await.json();
+    assert_eq!(earlier["items"], Value::Array(vec![]));
+    let (mut eve, own) = bench.signed_up("eve@example.com").await;
+    let hers = eve.get(&format!("/api/v1/apps/{}/usage/notes", own["app"]["id"].as_str().unwrap())).await.json();
+    assert_eq!(hers["items"], Value::Array(vec![]), "somebody who used nothing has lost nothing");
+}
+
+#[tokio::test]
+async fn the_months_quota_is_that_of_the_org() {
+    let bench = Bench::new().await;
+    let (mut browser, ..) = used(&bench).await;
+    bench.sql("update org set plan = 'free'").await;
+    let quota = browser.get("/api/v1/quota").await.json();
+    assert_eq!((&quota["plan"]["id"], &quota["messages"]["used"]), (&Value::from("free"), &Value::from(49)), "{quota}");
+    assert_eq!((&quota["messages"]["included"], &quota["messages"]["standing"]), (&Value::from(10_000_000), &Value::from("within")));
+    bench.sql("update quota_used set messages = 10000000").await;
+    let quota = browser.get("/api/v1/quota").await.json();
+    assert_eq!((&quota["messages"]["standing"], &quota["messages"]["when_used_up"]), (&Value::from("grace"), &Value::from("stop")));
+    let time = |name: &str| OffsetDateTime::parse(quota["messages"][name].as_str().unwrap_or_default(), &Rfc3339);
+    assert_eq!(time("grace_ends_at").unwrap() - time("used_up_at").unwrap(), time::Duration::DAY);
+    assert_eq!(time("resets_at").unwrap().day(), 1);
+    bench.sql("update quota_used set messages = 15000000").await;
+    assert_eq!(browser.get("/api/v1/quota").await.json()["messages"]["standing"], "stopped");
+    let (mut eve, _) = bench.signed_up("eve@example.com").await;
+    assert_ne!(eve.get("/api/v1/quota").await.json()["messages"]["used"], 15_000_000);
+    bench.sql("update org set plan = 'unlimited'").await;
+    assert_eq!(eve.get("/api/v1/quota").await.json()["messages"], Value::Null);
 }

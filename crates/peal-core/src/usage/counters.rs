@@ -66,8 +66,7 @@ pub struct Share {
 impl Share {
     /// The metrics that are broken down: messages in and out, connections opened.
     pub fn values(&self) -> impl Iterator<Item = (Metric, u64)> + '_ {
-        let metrics = [Metric::MessagesIn, Metric::MessagesOut, Metric::ConnectionsOpened];
-        metrics.into_iter().zip(self.values).filter(|(_, value)| *value > 0)
+        Metric::BROKEN_DOWN.into_iter().zip(self.values).filter(|(_, value)| *value > 0)
     }
 }
 
@@ -163,13 +162,20 @@ impl Counters {
 
     /// A publish of so many bytes of name and data was accepted.
     pub fn message_in(&mut self, now: Now, charge: &Charge, namespace: Option<&str>, bytes: usize) {
+        self.messages_in(now, charge, [(namespace, bytes)]);
+    }
+
+    /// As [`Self::message_in`] for several on one account: namespace and bytes of each.
+    pub fn messages_in<'n>(&mut self, now: Now, charge: &Charge, messages: impl IntoIterator<Item = (Option<&'n str>, usize)>) {
         let account = self.account(now, charge);
-        let namespace = self.namespace(now, charge.app, namespace);
         let Some(entry) = self.entry(account, minute_of(now)) else { return };
-        let count = units(bytes);
-        entry.values[Metric::MessagesIn.index()] += count;
-        entry.values[Metric::BytesIn.index()] += bytes as u64;
-        entry.share(account, Some(namespace), IN, count);
+        for (namespace, bytes) in messages {
+            let namespace = entry.namespaces.find(namespace.unwrap_or(NO_LABEL), entry.minute);
+            let count = units(bytes);
+            entry.values[Metric::MessagesIn.index()] += count;
+            entry.values[Metric::BytesIn.index()] += bytes as u64;
+            entry.share(account, Some(namespace), IN, count);
+        }
     }
 
     /// A presence change was accepted.

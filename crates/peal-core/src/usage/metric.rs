@@ -90,6 +90,9 @@ impl Metric {
         }
     }
 
+    /// Those that are broken down by [`Dimension`].
+    pub const BROKEN_DOWN: [Self; 3] = [Self::MessagesIn, Self::MessagesOut, Self::ConnectionsOpened];
+
     #[must_use]
     pub const fn name(self) -> &'static str {
         self.info().name
@@ -219,6 +222,11 @@ pub enum Dimension {
 
 impl Dimension {
     pub const ALL: [Self; 4] = [Self::Namespace, Self::Key, Self::Transport, Self::Protocol];
+
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dimension| dimension.name() == name)
+    }
 
     #[must_use]
     pub const fn number(self) -> i16 {

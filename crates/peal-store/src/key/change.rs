@@ -40,6 +40,9 @@ pub struct KeySettings {
     pub name: String,
     pub capabilities: Capabilities,
     pub allowed_origins: Vec<String>,
+    /// The key is dead from then on.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub expires_at: Option<OffsetDateTime>,
 }
 
 impl Store {
@@ -88,13 +91,14 @@ impl Store {
     ) -> Result<KeyInfo, StoreError> {
         let mut txn = self.pool.begin().await?;
         app_lock_in_txn(&mut txn, org, app).await?;
-        let KeyInfo { name, capabilities, allowed_origins, .. } = key_get_in_txn(&mut txn, org, app, key).await?;
-        let before = KeySettings { name, capabilities, allowed_origins };
+        let KeyInfo { name, capabilities, allowed_origins, expires_at, .. } = key_get_in_txn(&mut txn, org, app, key).await?;
+        let before = KeySettings { name, capabilities, allowed_origins, expires_at };
         let mut after = before.clone();
         edit(&mut after);
         if after != before {
             sqlx::query(
-                "update api_key set name = $4, capabilities = $5, allowed_origins = $6 where app_id = $1 and org_id = $2 and key_id = $3",
+                "update api_key set name = $4, capabilities = $5, allowed_origins = $6, expires_at = $7 \
+                 where app_id = $1 and org_id = $2 and key_id = $3",
             )
             .bind(app.get())
             .bind(org.0)
@@ -102,6 +106,7 @@ impl Store {
             .bind(&after.name)
             .bind(Json(&after.capabilities))
             .bind(&after.allowed_origins)
+            .bind(after.expires_at)
             .execute(&mut *txn)
             .await?;
             let (was, is) = difference(&before, &after)?;

@@ -16,11 +16,19 @@ pub enum GapReason {
 }
 
 impl GapReason {
-    fn as_str(self) -> &'static str {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             GapReason::BehindSpool => "behind_spool",
             GapReason::SpoolDamaged => "spool_damaged",
         }
+    }
+
+    pub(super) fn parse(text: &str) -> Result<Self, StoreError> {
+        [Self::BehindSpool, Self::SpoolDamaged]
+            .into_iter()
+            .find(|reason| reason.as_str() == text)
+            .ok_or_else(|| StoreError::malformed("reason of a gap", format!("unknown reason {text:?}")))
     }
 }
 
