@@ -34,16 +34,25 @@ pub(crate) struct CatchUp {
     replay_to: Option<Position>,
     /// It was live and too slow.
     lagged: bool,
+    /// What comes first is a cached event. It stands by itself: what is live begins here, and what lies between was never promised.
+    begins: Option<Position>,
 }
 
 impl CatchUp {
     /// For a subscriber that was live and has everything up to here.
     pub(crate) fn from(cursor: Position) -> Self {
-        Self { cursor, next: VecDeque::new(), reading: false, replay_to: None, lagged: true }
+        Self { cursor, next: VecDeque::new(), reading: false, replay_to: None, lagged: true, begins: None }
     }
 
     pub(crate) fn new(cursor: Position, next: VecDeque<Arc<Entry>>, replay_to: Option<Position>) -> Self {
-        Self { cursor, next, reading: false, replay_to, lagged: false }
+        Self { cursor, next, reading: false, replay_to, lagged: false, begins: None }
+    }
+
+    /// A cached event, if there is one, then what comes after `begins`.
+    pub(crate) fn cached(event: VecDeque<Arc<Entry>>, begins: Position) -> Self {
+        let cursor =
+            event.front().and_then(|entry| entry.publication.position).map_or(begins, |at| Position::new(at.era, at.seq.saturating_sub(1)));
+        Self { begins: Some(begins), ..Self::new(cursor, event, None) }
     }
 }
 
@@ -99,7 +108,8 @@ impl Hub {
             }
         }
         if let Some(entry) = catch_up.next.pop_front() {
-            catch_up.cursor = entry.publication.position.unwrap_or(catch_up.cursor);
+            let cursor = entry.publication.position.unwrap_or(catch_up.cursor);
+            catch_up.cursor = catch_up.begins.take().map_or(cursor, |begins| begins.max(cursor));
             let replayed = entry.publication.position.is_some() && entry.publication.position <= catch_up.replay_to;
             return Some(Turn::Send(entry, if replayed { Sent::Replay } else { Sent::Late }));
         }

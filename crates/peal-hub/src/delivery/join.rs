@@ -218,7 +218,10 @@ impl Hub {
         let asked_again = matches!(join.want, Want::Resume(_) | Want::RewindCount(_) | Want::RewindSince(_));
         let live = self.topics.get(index).and_then(|topic| topic.stream.last());
         let replay_to = if asked_again { live.max(Some(start.end)) } else { None };
-        let catch_up = CatchUp::new(cursor, start.entries, replay_to);
+        let catch_up = match join.want {
+            Want::Cached => CatchUp::cached(start.entries, start.end),
+            _ => CatchUp::new(cursor, start.entries, replay_to),
+        };
         self.progress.insert((slot, index), Progress::CatchingUp(Box::new(catch_up)));
         self.catch_up(slot, index);
     }

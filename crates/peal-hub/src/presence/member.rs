@@ -241,6 +241,8 @@ impl Hub {
         for key in lost.filter(|(_, local)| !behind(local)).map(|(key, _)| key as u32).collect::<Vec<_>>() {
             let Some(local) = self.members.get_mut(key as usize) else { continue };
             if let Some(member) = local.present.clone() {
+                // Who joins with it waits until it is there again.
+                local.entered = None;
                 local.queue(Change { op: PresenceOp::Enter, member, users_max: None, replies: Vec::new() });
             }
             self.member_drive(key);

@@ -17,6 +17,8 @@ struct Kept {
     breaks: Vec<Position>,
     /// The first publication of the next era carries this.
     pending_era: Option<Option<Position>>,
+    /// So far the era went, as somebody has written down, and what came after the last that survived is lost.
+    went_to: Option<Position>,
 }
 
 #[derive(Debug)]
@@ -55,7 +57,7 @@ impl Model {
     }
 
     pub(crate) fn head(&self, topic: &Topic) -> Position {
-        let last = self.topics.get(topic).and_then(|kept| kept.survived.last().copied());
+        let last = self.topics.get(topic).and_then(|kept| kept.survived.last().copied().max(kept.went_to));
         last.unwrap_or(Position::new(self.next_era, 0))
     }
 
@@ -85,6 +87,12 @@ impl Model {
         kept.survived.retain(|position| position.era < era || position.seq <= seq);
         kept.entries.retain(|entry| entry.position.is_some_and(|at| at.era < era || at.seq <= seq));
         kept.pending_era = Some(kept.survived.last().copied());
+    }
+
+    /// So many that came after the last are lost with a primary, and everybody who asks is told.
+    pub(crate) fn lose_known_tail(&mut self, topic: &Topic, count: u64) {
+        let kept = self.topics.entry(topic.clone()).or_default();
+        kept.went_to = kept.survived.last().map(|last| Position::new(last.era, last.seq + count));
     }
 
     /// The next publish begins an era of which nobody knows what came before.
@@ -260,7 +268,8 @@ impl Model {
         if after > head {
             return Continuity::Unknown;
         }
-        if self.witnessed_loss && after == head {
+        let in_lost_tail = kept.went_to.is_some_and(|went_to| after < went_to) && kept.survived.last().is_none_or(|last| after >= *last);
+        if in_lost_tail || self.witnessed_loss && after == head {
             return Continuity::EraLost { kept_after: head };
         }
         let next = kept.survived.iter().find(|at| **at > after);

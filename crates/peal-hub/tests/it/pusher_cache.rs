@@ -38,6 +38,19 @@ fn nothing_kept_or_nothing_younger_than_half_an_hour_is_a_miss() {
 }
 
 #[test]
+fn the_last_event_is_told_although_what_followed_it_is_lost() {
+    let mut rig = Rig::new();
+    rig.publish("cache-price", "changed", "1");
+    rig.model.lose_known_tail(&messages("cache-price"), 2);
+    let ada = rig.pusher();
+    rig.pusher_subscribe(ada, "cache-price");
+    assert_eq!(rig.next_event(ada), "pusher_internal:subscription_succeeded");
+    assert_eq!(rig.next(ada)["data"], "1", "whoever asks for the last event was promised nothing after it");
+    assert_eq!(rig.closed_with(ada), None, "or the client would reconnect to the same for ever");
+    rig.assert_empty();
+}
+
+#[test]
 fn an_event_published_during_the_subscription_comes_exactly_once() {
     for stored_before_the_read in [false, true] {
         let mut rig = Rig::new();

@@ -50,7 +50,7 @@ pub(crate) fn directory() -> Arc<Directory> {
 pub(crate) fn token(client: &str) -> String {
     let claims = peal_core::token::Claims {
         sub: Some(client.to_owned()),
-        exp: BASE_WALL_MS / 1_000 + 48 * 3_600,
+        exp: BASE_WALL_MS / 1_000 + 12 * 3_600,
         cap: Some(Capabilities::all()),
         ..Default::default()
     };

@@ -1,8 +1,10 @@
 //! A model of the broker: it keeps the contract of `peal_broker::Broker`, forgets nothing, and therefore can say of every
 //! position what came after it and what became of that. The truth that the clients are judged by is read from here.
 
+mod handover;
 mod log;
 mod members;
+mod owners;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,6 +25,9 @@ pub(crate) struct ModelBroker {
     /// Kept per topic, whatever the rule says: small, so that trimming is common.
     kept_max: usize,
     base_wall_ms: u64,
+    /// It fails over as a whole, as Redis does (see `handover`), not topic by topic.
+    whole: bool,
+    owners: owners::Owners,
 }
 
 /// A publish that was carried out.
@@ -33,8 +38,8 @@ pub(crate) struct Accepted {
 }
 
 impl ModelBroker {
-    pub(crate) fn new(first_era: u64, kept_max: usize, base_wall_ms: u64) -> Self {
-        Self { topics: BTreeMap::new(), next_era: first_era, kept_max, base_wall_ms }
+    pub(crate) fn new(first_era: u64, kept_max: usize, base_wall_ms: u64, whole: bool) -> Self {
+        Self { topics: BTreeMap::new(), next_era: first_era, kept_max, base_wall_ms, whole, owners: owners::Owners::default() }
     }
 
     pub(crate) fn log(&self, topic: &Topic) -> Option<&Log> {
@@ -46,10 +51,10 @@ impl ModelBroker {
     }
 
     pub(crate) fn attach(&mut self, hub: usize, topic: &Topic) -> Position {
-        let next_era = self.next_era;
+        let (next_era, whole) = (self.next_era, self.whole);
         let log = self.log_mut(topic);
         log.attached.insert(hub);
-        log.head(next_era)
+        if whole { log.known_head(next_era, matches!(topic.lane, Lane::Presence(_))) } else { log.head(next_era) }
     }
 
     pub(crate) fn detach(&mut self, hub: usize, topic: &Topic) {
@@ -82,19 +87,19 @@ impl ModelBroker {
         if idempotent {
             self.log_mut(&topic).ids.insert(id.clone(), (position, now_ms));
         }
-        Accepted { published: Published { id, position, duplicate: false }, delivery: Some(publication) }
+        Accepted { published: Published { id, position, duplicate: false }, delivery: Some(handover::as_delivered(&publication)) }
     }
 
     fn accept(&mut self, now_ms: u64, topic: &Topic, draft: Draft) -> Arc<Publication> {
         // Commands are kept for longer than any run.
         let kept_max = if topic.lane == Lane::Control { usize::MAX } else { self.kept_max };
         let ts = self.base_wall_ms + now_ms;
-        let mut next_era = self.next_era;
+        let (mut next_era, whole) = (self.next_era, self.whole);
         let log = self.log_mut(topic);
         let publication = if draft.ephemeral {
             log.pass(now_ms, Publication::from_draft(draft, None, None, ts))
         } else {
-            let (position, era_start) = log.next_position(&mut next_era);
+            let (position, era_start) = log.next_position(&mut next_era, whole);
             log.append(now_ms, Publication::from_draft(draft, Some(position), era_start, ts), kept_max)
         };
         self.next_era = next_era;
@@ -103,7 +108,12 @@ impl ModelBroker {
 
     pub(crate) fn history(&self, query: &HistoryQuery) -> HistoryPage {
         static EMPTY: std::sync::LazyLock<Log> = std::sync::LazyLock::new(Log::default);
-        self.log(&query.topic).unwrap_or(&EMPTY).read(query, self.next_era)
+        let log = self.log(&query.topic).unwrap_or(&EMPTY);
+        if self.whole {
+            log.read_exactly(query, self.next_era, matches!(query.topic.lane, Lane::Presence(_)))
+        } else {
+            log.read(query, self.next_era)
+        }
     }
 
     pub(crate) fn presence_update(&mut self, now_ms: u64, update: PresenceUpdate) -> Result<Option<Arc<Publication>>, BrokerError> {
@@ -119,13 +129,18 @@ impl ModelBroker {
             client_event: false,
             kind: PublicationKind::Presence(change),
         };
-        Ok(Some(self.accept(now_ms, &topic, draft)))
+        let publication = self.accept(now_ms, &topic, draft);
+        Ok(Some(handover::as_delivered(&publication)))
     }
 
     pub(crate) fn presence_members(&self, topic: &Topic) -> PresenceMembers {
         let log = self.log(topic);
         PresenceMembers {
-            head: log.map_or(Position::new(self.next_era, 0), |log| log.head(self.next_era)),
+            head: match log {
+                Some(log) if self.whole => log.known_head(self.next_era, true),
+                Some(log) => log.head(self.next_era),
+                None => Position::new(self.next_era, 0),
+            },
             members: log.map(|log| log.members.list()).unwrap_or_default(),
         }
     }

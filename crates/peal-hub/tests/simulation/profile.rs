@@ -8,6 +8,8 @@ use crate::rng::Rng;
 pub(crate) struct Profile {
     /// Nothing is lost, refused, late or slow. Then there is no excuse: every resume must be recovered, no discontinuity may be announced.
     pub(crate) calm: bool,
+    /// The broker fails over as a whole, as Redis does, not topic by topic.
+    pub(crate) whole: bool,
     pub(crate) clients: usize,
     pub(crate) channels: usize,
     /// How long clients act and faults happen.
@@ -31,6 +33,10 @@ pub(crate) struct Profile {
     /// Of each flush: how often a socket takes only part, and how often a client stops reading.
     pub(crate) partial_write: u32,
     pub(crate) stall: u32,
+    /// The first client takes a few bytes at a time, all the while.
+    pub(crate) trickle: bool,
+    /// Of each page of history that has more behind it: how often it is trimmed meanwhile.
+    pub(crate) trim_behind_page: u32,
     pub(crate) hub: HubConfig,
 }
 
@@ -42,6 +48,7 @@ impl Profile {
         let faulty = |value: u32| if calm { 0 } else { value };
         Self {
             calm,
+            whole: rng.permille(600),
             clients: rng.between(2, 6) as usize,
             channels: rng.between(1, 4) as usize,
             busy_ms: rng.between(5_000, 40_000),
@@ -56,6 +63,8 @@ impl Profile {
             fault_every_ms: *rng.pick(&[1_000, 4_000, 15_000]),
             partial_write: *rng.pick(&[0, 300]),
             stall: faulty(*rng.pick(&[0, 20, 100])),
+            trickle: !calm && rng.permille(200),
+            trim_behind_page: faulty(*rng.pick(&[0, 0, 300])),
             hub: HubConfig {
                 ring_count: if calm { 100 } else { small },
                 page_count: *rng.pick(&[2, 5, 100]),

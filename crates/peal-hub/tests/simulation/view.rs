@@ -181,6 +181,21 @@ impl View {
         Ok(())
     }
 
+    /// What is said to be gone is gone: a range that is announced too wide costs messages that could have been had.
+    ///
+    /// `exact`: the broker names each loss by itself, so that all of the range must be gone. Otherwise its end must be.
+    pub(crate) fn range_is_gone(to: &For<'_>, (from, until): (Position, Position), reason: &str, exact: bool) -> Result<(), String> {
+        if !matches!(reason, "retention" | "era") {
+            return Ok(());
+        }
+        let range: Vec<&Entry> = to.log.after(from).iter().take_while(|entry| entry.position <= until).collect();
+        let suspects = if exact { &range[..] } else { &range[range.len().saturating_sub(1)..] };
+        match suspects.iter().find(|entry| entry.fate == Fate::Kept) {
+            Some(kept) => Err(format!("{from} to {until} is said to be gone, but {} is kept", kept.position)),
+            None => Ok(()),
+        }
+    }
+
     /// Whether everything that can arrive has arrived, at a time when nothing is under way. What was lost behind the last that
     /// survives cannot be known before the next publish.
     pub(crate) fn complete(&self, to: &For<'_>) -> Result<(), String> {
@@ -243,7 +258,7 @@ mod tests {
 
     /// `m1` to `m5` at 1-1 to 1-5, one a millisecond.
     fn five() -> ModelBroker {
-        let mut broker = ModelBroker::new(1, 100, 0);
+        let mut broker = ModelBroker::new(1, 100, 0, false);
         for n in 1..=5 {
             let text = format!("m{n}");
             let draft = Draft {
@@ -308,6 +323,19 @@ mod tests {
         assert!(told(&broker, recovered_from(2, 3), skip).is_err(), "the range does not begin where the client stands");
         broker.trim(50, &topic(), 1);
         assert!(told(&broker, recovered_from(3, 2), skip).is_err(), "gone before it was promised");
+    }
+
+    #[test]
+    fn what_is_said_to_be_gone_must_be_gone() {
+        let mut broker = five();
+        broker.trim(50, &topic(), 2);
+        let gone = |from, until, reason, exact| {
+            let to = For { log: broker.log(&topic()).expect("published"), connection: None };
+            View::range_is_gone(&to, (at(from), at(until)), reason, exact).is_ok()
+        };
+        assert!(gone(1, 3, "retention", true));
+        assert!(!gone(1, 4, "retention", true) && !gone(1, 4, "era", false), "4 is kept");
+        assert!(gone(1, 4, "overload", true), "whoever has no time to look says so");
     }
 
     #[test]

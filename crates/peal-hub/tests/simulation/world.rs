@@ -6,6 +6,7 @@
 mod end;
 mod faults;
 mod link;
+mod nodes;
 mod sockets;
 
 use std::cmp::Reverse;
@@ -37,6 +38,10 @@ struct Node {
     life: u32,
     /// How wrong its wall clock is.
     skew_ms: i64,
+    /// Its node lives.
+    up: bool,
+    /// Its node stands still until then.
+    frozen_until_ms: u64,
     /// The earliest tick that is scheduled.
     tick_ms: Option<u64>,
     /// Requests reach the broker in order.
@@ -78,6 +83,9 @@ enum Event {
     Tick { hub: usize, life: u32 },
     Work { hub: usize, life: u32 },
     Restart { hub: usize, life: u32 },
+    Rise { hub: usize, life: u32 },
+    DieAgain { hub: usize, life: u32 },
+    Bury(usize),
     Flush { hub: usize, life: u32, handle: Handle },
     ToClient { client: usize, number: u32, bytes: Bytes },
     Eof { client: usize, number: u32 },
@@ -139,6 +147,9 @@ pub(crate) struct World {
     texts: u64,
     /// Connections that were ordered to end: client and number.
     disconnects: Vec<(usize, u32)>,
+    graves: Vec<nodes::Grave>,
+    /// What the last primary lost is written down by then.
+    settled_ms: u64,
     pub(crate) trace: Trace,
     /// What went wrong first.
     violation: Option<String>,
@@ -161,7 +172,7 @@ impl World {
             .collect();
         let mut world = Self {
             seed,
-            broker: ModelBroker::new(FIRST_ERA, profile.kept_max, BASE_WALL_MS),
+            broker: ModelBroker::new(FIRST_ERA, profile.kept_max, BASE_WALL_MS, profile.whole),
             phase: Phase::Busy,
             now_ms: 0,
             queue: BinaryHeap::new(),
@@ -171,6 +182,8 @@ impl World {
             channels,
             texts: 0,
             disconnects: Vec::new(),
+            graves: Vec::new(),
+            settled_ms: 0,
             trace,
             violation: None,
             busy_in_ms: 0,
@@ -201,6 +214,8 @@ impl World {
             hub: Hub::new(HubConfig { node, core, seed, ..self.profile.hub.clone() }, app::directory()),
             life,
             skew_ms: 0,
+            up: true,
+            frozen_until_ms: 0,
             tick_ms: None,
             up_ms: self.now_ms,
             down_ms: BTreeMap::new(),
@@ -241,7 +256,11 @@ impl World {
             if self.busy_in_ms > EVENTS_PER_MS_MAX {
                 return self.fail("the hubs go round in circles");
             }
-            self.happen(due.event);
+            match self.held_up(&due.event) {
+                // In the order in which they were sent.
+                Some(at_ms) => self.queue.push(Reverse(Due { at_ms, ..due })),
+                None => self.happen(due.event),
+            }
         }
         self.now_ms = self.now_ms.max(until_ms);
     }
@@ -257,6 +276,9 @@ impl World {
             Event::Tick { hub, life } if self.lives(hub, life) => self.tick(hub),
             Event::Work { hub, life } if self.lives(hub, life) => self.work(hub),
             Event::Restart { hub, life } if self.lives(hub, life) => self.restart(hub),
+            Event::Rise { hub, life } if self.lives(hub, life) => self.rise(hub),
+            Event::DieAgain { hub, life } if self.lives(hub, life) && self.phase == Phase::Busy => self.node_dies(PLACES[hub].0),
+            Event::Bury(grave) => self.bury(grave),
             Event::Flush { hub, life, handle } if self.lives(hub, life) => self.flush(hub, handle),
             Event::ToClient { client, number, bytes } => self.client_gets(client, number, &bytes),
             Event::Eof { client, number } => self.eof(client, number),
@@ -282,7 +304,7 @@ impl World {
             self.schedule_flush(hub, handle, at);
         }
         if self.nodes[hub].hub.has_work() && !std::mem::replace(&mut self.nodes[hub].working, true) {
-            let pause = if self.rng.permille(100) { self.rng.between(5, 300) } else { self.rng.below(3) };
+            let pause = if self.phase == Phase::Busy && self.rng.permille(100) { self.rng.between(5, 300) } else { self.rng.below(3) };
             self.schedule(self.now_ms + pause, Event::Work { hub, life });
         }
         if let Some(at) = self.nodes[hub].hub.next_deadline()

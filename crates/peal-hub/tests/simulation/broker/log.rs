@@ -31,7 +31,7 @@ pub(crate) struct Log {
     /// In order of position, nothing ever removed.
     pub(crate) entries: Vec<Entry>,
     /// Before this index nothing is kept.
-    first_kept: usize,
+    pub(super) first_kept: usize,
     pub(crate) ephemeral: Vec<(u64, Arc<Publication>)>,
     pub(crate) attached: BTreeSet<usize>,
     pub(crate) ids: BTreeMap<MessageId, (Option<Position>, u64)>,
@@ -52,13 +52,15 @@ impl Log {
 
     /// Where the next kept publication goes. A new era names its surviving tail only if nothing known was lost: then whoever stands
     /// at the tail has missed nothing. Otherwise it names none, and everyone has to read, which tells each what it missed.
-    pub(super) fn next_position(&mut self, next_era: &mut u64) -> (Position, Option<EraStart>) {
+    ///
+    /// `exact`: what was lost is known to the last message, so the surviving tail is always named.
+    pub(super) fn next_position(&mut self, next_era: &mut u64, exact: bool) -> (Position, Option<EraStart>) {
         match (self.entries.last(), self.broken.take()) {
             (Some(last), None) => (last.position.next(), None),
             (_, broken) => {
                 let era = *next_era;
                 *next_era += 1;
-                let tail = self.surviving_tail().filter(|_| broken != Some(true));
+                let tail = self.surviving_tail().filter(|_| exact || broken != Some(true));
                 (Position::new(era, 1), Some(EraStart { tail }))
             }
         }
@@ -100,7 +102,7 @@ impl Log {
         self.broken = Some(gone > 0 || self.broken == Some(true));
     }
 
-    fn was_issued(&self, position: Position, next_era: u64) -> bool {
+    pub(super) fn was_issued(&self, position: Position, next_era: u64) -> bool {
         if position.seq == 0 {
             position.era <= next_era
         } else {

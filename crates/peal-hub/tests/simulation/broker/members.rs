@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use peal_core::exchange::BrokerError;
-use peal_core::{ConnectionId, Member, PresenceChange, PresenceOp};
+use peal_core::{Member, PresenceChange, PresenceOp};
 
 #[derive(Debug, Default)]
 pub(crate) struct Members(Vec<Arc<Member>>);
@@ -21,11 +21,6 @@ impl Members {
     /// As native clients name them.
     pub(crate) fn names(&self) -> BTreeSet<String> {
         self.0.iter().map(|member| format!("{}/{}", member.user, member.connection)).collect()
-    }
-
-    pub(crate) fn of_node(&self, node: u16, core: u8) -> Vec<Arc<Member>> {
-        let lives_there = |id: ConnectionId| id.place().node == node && id.place().core == core;
-        self.0.iter().filter(|member| lives_there(member.connection)).cloned().collect()
     }
 
     /// # Errors

@@ -211,9 +211,15 @@ impl Native {
                     return Err("a discontinuity although nothing was lost".into());
                 }
                 // Who is slow may outlive what was there when the promise was made, and a hub that was not sent something cannot know of it.
-                let slow = ctx.profile.stall > 0 || ctx.profile.hub.queue_soft_bytes < 100_000 || ctx.profile.latency_max_ms > 100;
+                let slow = ctx.profile.stall > 0
+                    || ctx.profile.trickle
+                    || ctx.profile.hub.queue_soft_bytes < 100_000
+                    || ctx.profile.latency_max_ms > 100;
                 let excused = slow || ctx.hub_missed_ms.is_some_and(|at| at + EXCUSED_MS > ctx.now_ms);
                 let truth = ctx.truth(channel, self.connection);
+                if ctx.profile.whole {
+                    View::range_is_gone(&truth, (from, to), body["reason"].as_str().unwrap_or_default(), true)?;
+                }
                 self.channels[channel].view.discontinuity(&truth, from, to, excused)
             }
             "unsubscribed" => {
@@ -276,6 +282,12 @@ impl Native {
             return Err("not recovered, and no reason why".into());
         }
         let truth = ctx.truth(channel, self.connection);
+        if let (Some(asked), Some(reason), 1..) = (asked, reason, replay)
+            && ctx.profile.whole
+        {
+            // What lies before the last of several losses is no part of the answer, and without any replay it begins at live.
+            View::range_is_gone(&truth, (asked, reply.position), reason, false)?;
+        }
         if ctx.is_calm() {
             if asked.is_some() && !recovered {
                 return Err("not recovered although nothing was lost".into());

@@ -37,6 +37,7 @@ impl World {
         self.trace.note(self.now_ms, || "the faults are over".into());
         self.phase = Phase::Healing;
         self.nodes.iter_mut().for_each(|node| node.away_until_ms = 0);
+        self.all_rise();
         self.clients.iter_mut().for_each(|client| client.stalled_until_ms = 0);
     }
 

@@ -15,7 +15,7 @@ impl World {
             return;
         }
         let hub = self.rng.index(self.nodes.len());
-        match self.rng.below(10) {
+        match self.rng.below(14) {
             0..=1 => self.fail_over(),
             2..=3 => self.forget(),
             4 => self.cut_off(hub),
@@ -23,6 +23,8 @@ impl World {
             6 => self.drain(hub),
             7 => self.disconnect_someone(),
             8 => self.clock_jumps(hub),
+            9..=11 => self.node_dies(PLACES[hub].0),
+            12 => self.freeze(hub),
             _ => self.restart(hub),
         }
         let pause = self.rng.between(1, 2 * self.profile.fault_every_ms);
@@ -36,6 +38,9 @@ impl World {
 
     /// A replica that lags takes over, or one that does not.
     fn fail_over(&mut self) {
+        if self.profile.whole {
+            return self.replace_primary();
+        }
         let topic = self.some_topic();
         // A change of members that is lost is lost from the table of members too, and the broker enters them again: not the hub's affair.
         let lost = if matches!(topic.lane, Lane::Presence(_)) { 0 } else { *self.rng.pick(&[0, 0, 1, 2, 1_000]) };
@@ -54,13 +59,17 @@ impl World {
         let until = self.now_ms + self.rng.between(200, 6_000);
         self.trace.note(self.now_ms, || format!("hub {hub} is cut off from the broker until {until}"));
         self.nodes[hub].away_until_ms = until;
-        let life = self.nodes[hub].life;
-        self.schedule(until, Event::ToHub { hub, life, event: BrokerEvent::Interrupted { topics: Vec::new() } });
+        self.interrupt(hub, until);
     }
 
     fn false_alarm(&mut self, hub: usize) {
+        self.interrupt(hub, self.now_ms);
+    }
+
+    /// The broker tells it that it may have missed something.
+    pub(super) fn interrupt(&mut self, hub: usize, at_ms: u64) {
         let life = self.nodes[hub].life;
-        self.schedule(self.now_ms, Event::ToHub { hub, life, event: BrokerEvent::Interrupted { topics: Vec::new() } });
+        self.schedule(at_ms, Event::ToHub { hub, life, event: BrokerEvent::Interrupted { topics: Vec::new() } });
     }
 
     fn drain(&mut self, hub: usize) {
@@ -103,20 +112,15 @@ impl World {
         }
     }
 
-    /// The wall clock of a node is set; the monotonic one goes on.
-    fn clock_jumps(&mut self, hub: usize) {
-        let skew_ms = self.rng.below(3_600_000).cast_signed() - 1_800_000;
-        self.trace.note(self.now_ms, || format!("the clock of hub {hub} is {skew_ms} ms off"));
-        self.nodes[hub].skew_ms = skew_ms;
-    }
-
     /// The hub is killed, and another one stands in its place at once.
     pub(super) fn restart(&mut self, hub: usize) {
         self.trace.note(self.now_ms, || format!("hub {hub} is killed and started again"));
         let life = self.nodes[hub].life + 1;
         let fresh = self.node(hub, life);
         let dead = std::mem::replace(&mut self.nodes[hub], fresh);
+        (self.nodes[hub].skew_ms, self.nodes[hub].up) = (dead.skew_ms, dead.up);
         self.broker.detach_all(hub);
+        self.broker.disown(hub);
         dead.routes.into_values().for_each(|route| self.end_route(route));
         self.bury_members(hub);
     }
@@ -124,14 +128,10 @@ impl World {
     /// The survivors remove the members of a dead node.
     fn bury_members(&mut self, hub: usize) {
         let (node, core) = PLACES[hub];
-        let topics: Vec<Topic> = self.broker.topics.keys().cloned().collect();
-        for topic in topics {
-            let dead = self.broker.log(&topic).map(|log| log.members.of_node(node, core)).unwrap_or_default();
-            for member in dead {
-                let update = PresenceUpdate { topic: topic.clone(), op: PresenceOp::Leave, member: (*member).clone(), users_max: None };
-                if let Ok(Some(publication)) = self.broker.presence_update(self.now_ms, update) {
-                    self.spread(&topic, &publication);
-                }
+        for (topic, member) in self.broker.members_of(node, core) {
+            let update = PresenceUpdate { topic: topic.clone(), op: PresenceOp::Leave, member, users_max: None };
+            if let Ok(Some(publication)) = self.broker.presence_update(self.now_ms, update) {
+                self.spread(&topic, &publication);
             }
         }
     }

@@ -31,6 +31,7 @@ impl World {
         let fails = away || (self.phase == Phase::Busy && self.rng.permille(self.profile.fail));
         // A request whose answer is lost was carried out all the same.
         let carried_out = !fails || (!away && self.rng.permille(400));
+        let mut written_down_ms = 0;
         let refusal = || BrokerError::Away("simulated".into());
         let answer = match action {
             Action::Detach(topic) => {
@@ -52,10 +53,19 @@ impl World {
             }
             Action::History { request, query } => {
                 let result = if fails { Err(refusal()) } else { Ok(self.broker.history(&query)) };
+                let more = result.as_ref().is_ok_and(|page| page.more);
+                if more && self.phase == Phase::Busy && self.rng.permille(self.profile.trim_behind_page) {
+                    let keep = self.rng.below(4) as usize;
+                    self.trace.note(self.now_ms, || format!("all but {keep} is trimmed on {:?} while it is read", query.topic));
+                    self.broker.trim(self.now_ms, &query.topic, keep);
+                }
+                // What was lost with a primary is known once every node has written down what it saw.
+                written_down_ms = self.settled_ms;
                 Some(BrokerEvent::History { request, result })
             }
             Action::PresenceUpdate { request, update } => {
                 let topic = update.topic.clone();
+                self.broker.own(hub, &update);
                 let result = if carried_out { self.broker.presence_update(self.now_ms, update) } else { Err(refusal()) };
                 if let Ok(Some(publication)) = &result {
                     self.spread(&topic, publication);
@@ -75,7 +85,7 @@ impl World {
             }
         };
         if let Some(event) = answer {
-            let (at, life) = (self.now_ms + self.latency(), self.nodes[hub].life);
+            let (at, life) = (self.now_ms.max(written_down_ms) + self.latency(), self.nodes[hub].life);
             self.schedule(at, Event::ToHub { hub, life, event });
         }
     }

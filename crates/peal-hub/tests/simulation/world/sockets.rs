@@ -23,6 +23,9 @@ impl World {
 
     pub(super) fn connect(&mut self, client: usize) {
         let hub = self.rng.index(self.nodes.len());
+        if !self.nodes[hub].up || self.nodes[hub].frozen_until_ms > self.now_ms {
+            return;
+        }
         let (now, open) = (self.now(hub), self.clients[client].open());
         let handle = self.nodes[hub].hub.open(now, open);
         let number = self.clients[client].connected((hub, self.nodes[hub].life), handle, self.now_ms);
@@ -129,7 +132,14 @@ impl World {
             return self.schedule_flush(hub, handle, until);
         }
         let part = self.profile.partial_write > 0 && self.rng.permille(self.profile.partial_write);
-        let limit = if part { self.rng.between(1, 200) as usize } else { usize::MAX };
+        let trickles = self.profile.trickle && route.client == 0 && self.phase == Phase::Busy;
+        let limit = if trickles {
+            self.rng.between(20, 200) as usize
+        } else if part {
+            self.rng.between(1, 200) as usize
+        } else {
+            usize::MAX
+        };
         let bytes = take(&mut self.nodes[hub], handle, limit);
         if !bytes.is_empty() {
             let now = self.now(hub);
@@ -142,7 +152,7 @@ impl World {
         }
         match self.nodes[hub].hub.queue(handle).map(|queue| (queue.is_empty(), queue.closing())) {
             Some((true, Some(_))) => self.gone(hub, handle),
-            Some((false, _)) => self.schedule_flush(hub, handle, now_ms + 1),
+            Some((false, _)) => self.schedule_flush(hub, handle, now_ms + if trickles { 50 } else { 1 }),
             Some((true, None)) | None => {}
         }
     }
