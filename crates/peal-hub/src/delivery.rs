@@ -86,7 +86,10 @@ impl Entry {
 impl Hub {
     pub(crate) fn broker_event(&mut self, event: BrokerEvent) {
         match event {
-            BrokerEvent::Attached { topic, result } => self.attached(&topic, result),
+            BrokerEvent::Attached { topic, result } => {
+                self.attached(&topic, result);
+                self.greet_those_who_wait(&topic);
+            }
             BrokerEvent::Deliveries(batch) => batch.into_iter().for_each(|delivery| self.deliver(delivery)),
             BrokerEvent::Interrupted { topics } => self.interrupted(&topics),
             BrokerEvent::Published { request, result } => match self.requests.remove(&request) {

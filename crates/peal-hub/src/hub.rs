@@ -58,6 +58,8 @@ pub struct Hub {
     pub(crate) timers: Timers,
     pub(crate) sweep_timer: Option<u64>,
     pub(crate) counts: crate::counts::SubscriptionCounts,
+    /// Of connections whose app's control topic is not attached yet.
+    pub(crate) greetings: FxHashMap<AppId, Vec<(Handle, Bytes)>>,
     /// The node is being replaced; whoever comes is sent elsewhere.
     pub(crate) draining: bool,
     actions: VecDeque<Action>,
@@ -89,6 +91,7 @@ impl Hub {
             timers: Timers::default(),
             sweep_timer: None,
             counts: crate::counts::SubscriptionCounts::default(),
+            greetings: FxHashMap::default(),
             draining: false,
             actions: VecDeque::new(),
             counters: Counters::default(),

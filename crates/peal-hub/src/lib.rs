@@ -29,6 +29,7 @@ mod counts;
 mod delivery;
 pub mod event;
 mod fair;
+mod greeting;
 mod hub;
 mod keys;
 mod liveness;

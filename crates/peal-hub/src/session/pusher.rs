@@ -84,7 +84,7 @@ impl Hub {
         self.app_join(slot, app);
         self.tab_open(slot);
         self.totals.open(true);
-        self.push(slot, frame);
+        self.greet(slot, frame);
         self.arm_connection(slot);
     }
 

@@ -7,6 +7,28 @@ use serde_json::json;
 
 use crate::rig::*;
 
+#[test]
+fn nobody_is_told_that_it_is_connected_before_commands_for_its_app_are_heard() {
+    let mut rig = Rig::new();
+    rig.hold = true;
+    let pusher = rig.open(pusher_open(KEY));
+    let native = rig.open(native_open());
+    let token = rig.token(|claims| claims.sub = Some("ada".into()));
+    let connect = rig.request(native, json!({"connect": {"token": token, "version": 1}}));
+    rig.nothing(pusher);
+    rig.nothing(native);
+    let gone = rig.open(native_open());
+    let token = rig.token(|claims| claims.sub = Some("bob".into()));
+    rig.request(gone, json!({"connect": {"token": token, "version": 1}}));
+    rig.cut(gone);
+    rig.release();
+    assert_eq!(rig.next_event(pusher), "pusher:connection_established");
+    assert_eq!(rig.reply(native, connect)["ok"]["client_id"], "ada");
+    let later = rig.native("eve");
+    rig.nothing(later);
+    rig.assert_empty();
+}
+
 fn command(rig: &mut Rig, command: &Command) {
     let kind = PublicationKind::Control(command.encode().expect("prints"));
     let draft = Draft { kind, ..draft("", "") };

@@ -86,8 +86,10 @@ impl Cores {
     }
 
     pub(crate) fn pusher(&mut self, core: usize) -> Handle {
-        let handle = self.rigs[core].pusher();
+        let handle = self.rigs[core].open(pusher_open(KEY));
+        // It is greeted once the broker has attached its core.
         self.settle();
+        assert_eq!(self.rigs[core].next_event(handle), "pusher:connection_established");
         handle
     }
 

@@ -159,6 +159,8 @@ fn being_online_and_watching_count_nothing() {
 #[test]
 fn a_user_is_online_on_every_core_and_offline_when_the_node_is_dead() {
     let mut cores = Cores::new(2, &watching());
+    // So that both cores are attached.
+    let _strangers = [cores.pusher(0), cores.pusher(1)];
     let ada = sign_in(&mut cores.rigs[0], "ada", &["bob"]);
     cores.settle();
     let bob = sign_in(&mut cores.rigs[1], "bob", &["ada"]);

@@ -115,7 +115,7 @@ impl Hub {
         if let (Some(client), Some(entry)) = (&client, self.apps.get_mut(&app.id)) {
             crate::apps::index(&mut entry.clients, client, slot, true);
         }
-        self.push(slot, native::encode_connected(id, connection_id, client.as_deref(), self.config.native_ping_ms, expires_ms));
+        self.greet(slot, native::encode_connected(id, connection_id, client.as_deref(), self.config.native_ping_ms, expires_ms));
         self.arm_connection(slot);
     }
 
