@@ -134,7 +134,7 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
       await drawer.getByText('Yes, by row 1').waitFor()
       await check(page, 'create-key')
       await page.keyboard.press('Escape')
-      for (const action of thorough ? ['Rotate key', 'Revoke key', 'Test what it may do'] : []) {
+      for (const action of thorough ? ['Edit key', 'Rotate key', 'Revoke key', 'Test what it may do'] : []) {
         await page.getByRole('button', { name: 'More for First key' }).click()
         await page.getByRole('menuitem', { name: action }).click()
         await page.getByRole('dialog').waitFor()
@@ -161,6 +161,11 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
       await page.goto(`${dashboardUrl}/apps/${appId}/limits`)
       await page.getByRole('row').nth(1).waitFor()
       await check(page, 'limits')
+      if (thorough) {
+        await page.getByRole('button', { name: 'Change Open connections' }).click()
+        await dialog(page, 'Open connections').waitFor()
+        await check(page, 'change-limit')
+      }
       expectNoErrors(tab)
       await tab.close()
     })

@@ -50,6 +50,27 @@ it('answers the tester from the server', async () => {
   await page.keyboard.press('Escape')
 })
 
+it('is edited, and does what it says then', async () => {
+  const { page } = tab
+  await act(page, 'orders', 'Edit key')
+  const drawer = dialog(page, 'Edit orders')
+  await drawer.getByLabel('Channel pattern of row 1').fill('shop.*')
+  await drawer.getByLabel('Expires').selectOption('30')
+  await drawer.getByRole('button', { name: 'Save' }).click()
+  await drawer.waitFor({ state: 'detached' })
+  const row = page.getByRole('row').filter({ hasText: created.id })
+  await row.getByText('publish on shop.*').waitFor()
+  await row.getByText('in 29 days').waitFor()
+  await expect.poll(() => publish(created, 'shop.7')).toBe(200)
+  expect(await publish(created, 'orders.7')).toBe(403)
+  await act(page, 'orders', 'Edit key')
+  await drawer.getByLabel('Channel pattern of row 1').fill('orders.*')
+  await drawer.getByLabel('Expires').selectOption('never')
+  await drawer.getByRole('button', { name: 'Save' }).click()
+  await row.getByText('publish on orders.*').waitFor()
+  await expect.poll(() => publish(created, 'orders.7')).toBe(200)
+})
+
 it('is rotated: both work until the overlap is over', async () => {
   const { page } = tab
   await act(page, 'orders', 'Rotate key')

@@ -89,11 +89,11 @@ it('is the same for 24 hours and 30 days, as a table and as CSV', async () => {
     await reaches(page, 'Total', MESSAGES_OUT)
   }
   await page.getByRole('button', { name: 'View as table' }).click()
-  const cells = page.getByRole('table').locator('td')
+  const cells = page.getByRole('table', { name: 'Messages out in the last 30 days' }).locator('td')
   await cells.first().waitFor()
   expect(sum(await cells.allTextContents())).toBe(MESSAGES_OUT)
 
-  const csv = await saveDownload(page, () => page.getByRole('button', { name: 'Download CSV' }).click())
+  const csv = await saveDownload(page, () => page.getByRole('button', { name: 'Download CSV', exact: true }).click())
   const [head, ...lines] = csv.trim().split('\r\n')
   expect(head).toBe('ts,messages_out')
   expect(sum(lines.map((line) => line.split(',')[1] ?? ''))).toBe(MESSAGES_OUT)
@@ -144,6 +144,30 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
     await looking.close()
   })
 })
+
+it('is broken down by where it comes from, to the unit, once the minutes are over', async () => {
+  const { page } = tab
+  const parts = async (metric: string, by: string) => {
+    await page.goto(`${dashboardUrl}/apps/${appId}/usage?metric=${metric}&range=hour&by=${by}`)
+    await page.getByRole('region', { name: new RegExp(`by ${by}$`) }).waitFor()
+    const rows = page.locator('[data-part]')
+    await rows
+      .first()
+      .waitFor({ timeout: 2_000 })
+      .catch(() => {})
+    const cells = await rows.evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent)))
+    return cells.map(([label, value]) => `${label} ${value}`)
+  }
+  const outgoing = () => parts('out', 'protocol')
+  await expect.poll(outgoing, { timeout: 90_000 }).toEqual([`Pusher ${ON_MIX + ON_OTHER}`, `Native ${ON_MIX}`])
+  expect(await parts('in', 'transport')).toEqual([`HTTP ${MESSAGES_IN}`])
+  expect(await parts('in', 'key')).toEqual([`First key ${MESSAGES_IN}`])
+  expect(await parts('out', 'namespace')).toEqual([`no namespace ${MESSAGES_OUT}`])
+  const csv = await saveDownload(page, () => page.getByRole('button', { name: 'Download CSV by namespace' }).click())
+  expect(csv).toBe(`namespace,messages_out\r\n"",${MESSAGES_OUT}\r\n`)
+  await expectAccessible(page)
+  await screenshot(page, 'usage-breakdown')
+}, 120_000)
 
 it('reported no error', async () => {
   expectNoErrors(tab)

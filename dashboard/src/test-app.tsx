@@ -54,6 +54,12 @@ const DEFAULTS: [RegExp, Answer][] = [
     /^GET \/apps\/\d+\/limits$/,
     { body: { plan: { id: 'unlimited', title: 'Unlimited', messages_per_month: null }, items: [] } },
   ],
+  [
+    /^GET \/quota$/,
+    { body: { plan: { id: 'unlimited', title: 'Unlimited', messages_per_month: null }, messages: null, help_url: '' } },
+  ],
+  [/^GET \/apps\/\d+\/usage\/notes$/, { body: { items: [] } }],
+  [/^GET \/apps\/\d+\/usage\/breakdown$/, { body: { by: 'namespace', metric: '', from: '', to: '', items: [] } }],
 ]
 
 /** Keys are like `GET /session`. An operation that is not in the table is not reachable. Gives the calls made so far. */

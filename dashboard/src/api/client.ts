@@ -3,7 +3,16 @@ import createClient from 'openapi-fetch'
 import { problemOf, unreachable, unreadable } from './problem'
 import { reportReachable } from './reachability'
 import type { paths } from './schema.gen'
-import type { AppPatch, Capabilities, Environment, Rules, Usage } from './types'
+import type {
+  AppPatch,
+  Capabilities,
+  Environment,
+  KeyPatch,
+  Rules,
+  Usage,
+  UsageBreakdown,
+  UsageDimension,
+} from './types'
 
 const http = createClient<paths>({
   baseUrl: window.location.origin,
@@ -55,6 +64,8 @@ export const api = {
     answer(http.GET('/api/v1/apps/{app}/keys', { params: { path: { app }, query: { limit: 100 } } })),
   createKey: (app: string, body: NewKey, once: string) =>
     answer(http.POST('/api/v1/apps/{app}/keys', { ...ofApp(app), body, headers: idempotent(once) })),
+  patchKey: (app: string, key: string, body: KeyPatch) =>
+    answer(http.PATCH('/api/v1/apps/{app}/keys/{key}', { ...ofKey(app, key), body })),
   revokeKey: (app: string, key: string) => answer(http.DELETE('/api/v1/apps/{app}/keys/{key}', ofKey(app, key))),
   revealKey: (app: string, key: string) =>
     answer(http.POST('/api/v1/apps/{app}/keys/{key}/reveal', { ...ofKey(app, key), body: {} })),
@@ -81,6 +92,21 @@ export const api = {
       }),
     ),
 
+  breakdown: (app: string, query: BreakdownQuestion): Promise<UsageBreakdown> =>
+    answer(
+      http.GET('/api/v1/apps/{app}/usage/breakdown', { params: { path: { app }, query } }),
+    ) as Promise<UsageBreakdown>,
+  breakdownCsv: (app: string, query: BreakdownQuestion): Promise<string> =>
+    answer(
+      http.GET('/api/v1/apps/{app}/usage/breakdown', {
+        params: { path: { app }, query },
+        headers: { accept: 'text/csv' },
+        parseAs: 'text',
+      }),
+    ),
+  usageNotes: (app: string) => answer(http.GET('/api/v1/apps/{app}/usage/notes', ofApp(app))),
+  quota: () => answer(http.GET('/api/v1/quota')),
+
   rules: (app: string) => answer(http.GET('/api/v1/apps/{app}/rules', ofApp(app))),
   saveRules: (app: string, body: Rules) => answer(http.PUT('/api/v1/apps/{app}/rules', { ...ofApp(app), body })),
   testRules: (app: string, channel: string, rules: Pick<Rules, 'ordered' | 'default'>) =>
@@ -102,6 +128,13 @@ export interface UsageQuestion {
   from: string
   to: string
   resolution: 'minute' | 'hour' | 'day' | 'month'
+}
+
+export interface BreakdownQuestion {
+  by: UsageDimension
+  metric: string
+  from: string
+  to: string
 }
 
 interface Answer<T> {

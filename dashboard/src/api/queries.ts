@@ -29,6 +29,13 @@ export const limitsQuery = (app: string) =>
     staleTime: 60_000,
   })
 
+/** Of the organisation, for the month. */
+export const quotaQuery = queryOptions({
+  queryKey: ['quota'],
+  queryFn: api.quota,
+  staleTime: 10_000,
+})
+
 export const sessionsQuery = queryOptions({
   queryKey: ['sessions'],
   queryFn: api.sessions,

@@ -93,7 +93,7 @@ export interface paths {
         delete: operations["key_revoke"];
         options?: never;
         head?: never;
-        /** Change a key's name, capabilities or allowed origins. */
+        /** Change a key's name, capabilities, allowed origins or expiry. */
         patch: operations["key_update"];
         trace?: never;
     };
@@ -220,6 +220,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/apps/{app}/usage/breakdown": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One metric by the values of a dimension, largest first. For each app, node and minute the 100 largest values are kept for 30 days and
+         *     the rest together as `*`. They inform and are never billed. With `Accept: text/csv` as CSV.
+         */
+        get: operations["usage_breakdown"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/usage/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was noticed in this time and is not in the numbers, newest first. Usually empty. */
+        get: operations["usage_notes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -303,6 +340,23 @@ export interface paths {
         head?: never;
         /** Rename the org. */
         patch: operations["org_update"];
+        trace?: never;
+    };
+    "/api/v1/quota": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The month's quota of the organisation: all its apps together. */
+        get: operations["quota_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/session": {
@@ -615,6 +669,11 @@ export interface components {
             capabilities?: {
                 [key: string]: string[];
             } | null;
+            /**
+             * Format: date-time
+             * @description A time in the future; null for never.
+             */
+            expires_at?: string | null;
             /** @description 1 to 80 characters. */
             name?: string | null;
         };
@@ -826,6 +885,48 @@ export interface components {
             /** @description The page about this error; the same as `help_url`. */
             type: string;
         };
+        Quota: {
+            help_url: string;
+            messages: components["schemas"]["QuotaMessages"] | null;
+            plan: components["schemas"]["Plan"];
+        };
+        QuotaMessages: {
+            /**
+             * Format: date-time
+             * @description In the grace: until when more than `grace_percent` are let through.
+             */
+            grace_ends_at?: string | null;
+            /**
+             * Format: int64
+             * @description On a plan that stops: this much is let through in any case.
+             */
+            grace_percent: number;
+            /**
+             * Format: int64
+             * @description Messages of a calendar month (UTC).
+             */
+            included: number;
+            /** Format: date-time */
+            resets_at: string;
+            standing: components["schemas"]["QuotaStanding"];
+            /**
+             * Format: int64
+             * @description On a plan that stops: from here on publishes are refused whatever the grace.
+             */
+            stop_percent: number;
+            /** Format: int64 */
+            used: number;
+            /**
+             * Format: date-time
+             * @description When everything was used.
+             */
+            used_up_at?: string | null;
+            when_used_up: components["schemas"]["QuotaWhenUsedUp"];
+        };
+        /** @enum {string} */
+        QuotaStanding: "within" | "near" | "grace" | "over" | "stopped";
+        /** @enum {string} */
+        QuotaWhenUsedUp: "stop" | "go_on";
         Reauthentication: {
             password: string;
         };
@@ -980,6 +1081,21 @@ export interface components {
                 [key: string]: number;
             };
         };
+        UsageBreakdown: {
+            by: components["schemas"]["UsageDimension"];
+            /**
+             * Format: date-time
+             * @description As asked, widened to whole minutes (UTC).
+             */
+            from: string;
+            /** @description Largest first. A minute is in it once it is over. */
+            items: components["schemas"]["UsagePart"][];
+            metric: string;
+            /** Format: date-time */
+            to: string;
+        };
+        /** @enum {string} */
+        UsageDimension: "namespace" | "key" | "transport" | "protocol";
         UsageItem: {
             /**
              * Format: double
@@ -991,6 +1107,34 @@ export interface components {
              * @description The beginning of the period.
              */
             ts: string;
+            /** Format: int64 */
+            value: number;
+        };
+        UsageNote: {
+            /**
+             * Format: date-time
+             * @description Of an adjustment: the day on which it happened.
+             */
+            day?: string | null;
+            kind: components["schemas"]["UsageNoteKind"];
+            metric?: string | null;
+            /** Format: date-time */
+            noticed_at: string;
+            /** @description What happened and what it means for the numbers. */
+            text: string;
+            /** Format: int64 */
+            value?: number | null;
+        };
+        /** @enum {string} */
+        UsageNoteKind: "adjustment" | "loss";
+        UsageNotes: {
+            items: components["schemas"]["UsageNote"][];
+        };
+        UsagePart: {
+            /** @description The value of the dimension. Empty for channels without a namespace, `*` for everything that was not among the largest. */
+            label: string;
+            /** @description Of a key: what it is called. */
+            name?: string | null;
             /** Format: int64 */
             value: number;
         };
@@ -1849,6 +1993,101 @@ export interface operations {
             };
         };
     };
+    usage_breakdown: {
+        parameters: {
+            query: {
+                /** @description namespace unless given */
+                by: components["schemas"]["UsageDimension"];
+                /** @description messages_out unless given; messages_in or connections_opened */
+                metric?: string;
+                /** @description RFC 3339; an hour before `to` unless given */
+                from?: string;
+                /** @description RFC 3339; now unless given */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description App id */
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageBreakdown"];
+                    "text/csv": string;
+                };
+            };
+            /** @description invalid_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    usage_notes: {
+        parameters: {
+            query?: {
+                /** @description RFC 3339; 31 days before `to` unless given */
+                from?: string;
+                /** @description RFC 3339; now unless given */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description App id */
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageNotes"];
+                };
+            };
+            /** @description invalid_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     audit_list: {
         parameters: {
             query?: {
@@ -2047,6 +2286,34 @@ export interface operations {
             };
             /** @description role_not_allowed, csrf_refused */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    quota_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Quota"];
+                };
+            };
+            /** @description sign_in_required */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };

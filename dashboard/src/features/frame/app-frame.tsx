@@ -4,6 +4,7 @@ import { Menu, Search, X } from 'lucide-react'
 import { Dialog } from 'radix-ui'
 import { lazy, type ReactNode, Suspense, useCallback, useEffect, useState } from 'react'
 import type { App, Session } from '#/api/types'
+import { QuotaPill } from '#/features/quota/quota-pill'
 import { ConsoleProvider } from '#/realtime/console'
 import { LinkStatus } from '#/realtime/link-status'
 import { buttonClass } from '#/ui/button'
@@ -66,6 +67,7 @@ export function AppFrame({ session, app, page, ofOrg, children }: AppFrameProps)
             <SidebarSheet session={session} app={app} />
             <Breadcrumb session={session} app={ofOrg ? undefined : app} page={page} />
             <PaletteButton open={openPalette} />
+            {app && <QuotaPill app={app} />}
             {app && <LinkStatus />}
           </header>
           <Banner app={app} />

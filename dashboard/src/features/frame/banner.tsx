@@ -4,10 +4,11 @@ import { Link } from '@tanstack/react-router'
 import { PauseCircle, TriangleAlert } from 'lucide-react'
 import { type ReactNode, useEffect, useState } from 'react'
 import { api } from '#/api/client'
-import { limitsQuery } from '#/api/queries'
+import { quotaQuery } from '#/api/queries'
 import { useReachable } from '#/api/reachability'
 import type { App } from '#/api/types'
-import { monthName, monthQuery } from '#/features/usage/month'
+import { percentOf, toneOf, whatHappens } from '#/features/quota/quota-words'
+import { monthName } from '#/features/usage/month'
 import { Countdown } from '#/realtime/link-status'
 import { Button } from '#/ui/button'
 import { cx } from '#/ui/cx'
@@ -20,21 +21,16 @@ export function Banner({ app }: { app: App | undefined }) {
   return app.paused ? <Paused app={app} /> : <Quota app={app} />
 }
 
-/** From this share on, people are told. */
-const QUOTA_NEAR = 0.8
-
-/** Only plans with a quota are asked about. */
 function Quota({ app }: { app: App }) {
-  const { data: limits } = useQuery(limitsQuery(app.id))
-  const included = limits?.plan.messages_per_month ?? null
-  const { data: month } = useQuery({ ...monthQuery(app.id), enabled: included !== null, refetchInterval: 60_000 })
-  if (included === null || !month || month.messages < included * QUOTA_NEAR) return null
-  const used = month.messages >= included
+  const { data } = useQuery(quotaQuery)
+  const messages = data?.messages
+  if (!messages || toneOf(messages) === 'quiet') return null
+  const share = messages.used >= messages.included ? 'All' : `${percentOf(messages)} % of the`
   return (
-    <Strip icon={<TriangleAlert size={16} aria-hidden />} danger={used}>
+    <Strip icon={<TriangleAlert size={16} aria-hidden />} danger={toneOf(messages) === 'danger'}>
       <span>
-        {used ? 'All' : `${Math.floor((month.messages / included) * 100)} % of the`} {formatShort(included)} messages
-        included in {monthName(Date.now())} are used.
+        {share} {formatShort(messages.included)} messages included in {monthName(Date.now())} are used.{' '}
+        {whatHappens(messages)}
       </span>
       <Link to="/apps/$appId/usage" params={{ appId: app.id }} className="font-medium underline underline-offset-2">
         Usage

@@ -1,7 +1,7 @@
 import { cleanup, screen, waitFor, within } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
 import { describe, expect, it, vi } from 'vitest'
-import { stubUsage } from '#/features/usage/test-usage'
+import { stubQuota } from '#/features/quota/test-quota'
 import { type Answers, APP, renderApp, SESSION, stubApi, testKey } from '#/test-app'
 
 vi.mock('@peal/client', () => import('#/test-idle-client'))
@@ -69,17 +69,19 @@ describe('the frame', () => {
   })
 
   it('says when a quota is nearly used, and nothing before', async () => {
-    const quota = (messages_per_month: number) => ({
-      [`GET /apps/${APP.id}/limits`]: { body: { plan: { id: 'free', title: 'Free', messages_per_month }, items: [] } },
-      [`GET /apps/${APP.id}/usage`]: stubUsage({ messages_in: 30, messages_out: 50 }),
-    })
-    await open(quota(100))
-    expect(await screen.findByText(/^80 % of the 100 messages included in/)).toBeVisible()
+    const quota = (part: Parameters<typeof stubQuota>[0]) => open({ 'GET /quota': stubQuota(part) })
+    await quota({ used: 80, standing: 'near' })
+    expect(await screen.findByText(/^80 % of the 100 messages included in .* At 100 % publishing/)).toBeVisible()
+    expect(
+      screen.getByRole('link', { name: /^80 of 100 messages of this month are used, 80 %. At 100 %/ }),
+    ).toBeVisible()
     cleanup()
-    await open(quota(80))
-    expect(await screen.findByText(/^All 80 messages included in/)).toBeVisible()
+    await quota({ used: 150, standing: 'stopped' })
+    expect(await screen.findByText(/^All 100 messages included in .* Publishes are refused until/)).toBeVisible()
+    expect(screen.getByRole('link', { name: /150 %. Publishes are refused/ })).toHaveTextContent('150 %')
     cleanup()
-    await open(quota(101))
+    await quota({ used: 79 })
+    expect(await screen.findByRole('link', { name: /^79 of 100 messages/ })).toHaveTextContent('79 / 100')
     expect(screen.queryByText(/messages included in/)).toBeNull()
   })
 

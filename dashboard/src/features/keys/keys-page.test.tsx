@@ -75,6 +75,35 @@ describe('keys', () => {
   })
 })
 
+describe('editing a key', () => {
+  it('sends what was changed and shows what holds then', async () => {
+    let item = testKey('KEY1', 'Web')
+    const patches: unknown[] = []
+    await open({
+      [KEYS]: () => ({ body: { items: [item], next_cursor: null } }),
+      'PATCH /apps/123456789/keys/KEY1': (body) => {
+        patches.push(body)
+        item = testKey('KEY1', 'Site', { capabilities: { '*': ['publish'] } })
+        return { body: item }
+      },
+    })
+    await userEvent.click(await screen.findByRole('button', { name: 'More for Web' }))
+    await userEvent.click(await screen.findByRole('menuitem', { name: 'Edit key' }))
+    const drawer = within(await screen.findByRole('dialog', { name: 'Edit Web' }))
+    const name = drawer.getByLabelText('Name')
+    expect(drawer.getByRole('radio', { name: 'Custom' })).toBeChecked()
+    await userEvent.clear(name)
+    await userEvent.click(drawer.getByRole('button', { name: 'Save' }))
+    expect(name).toHaveAccessibleDescription(/Give the key a name/)
+    await userEvent.type(name, 'Site')
+    await userEvent.click(drawer.getByRole('radio', { name: 'Server, publish only' }))
+    await userEvent.click(drawer.getByRole('button', { name: 'Save' }))
+    await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull())
+    expect(patches).toEqual([{ name: 'Site', capabilities: { '*': ['publish'] } }])
+    expect(await screen.findByRole('row', { name: /Site/ })).toHaveTextContent('publish on every channel')
+  })
+})
+
 describe('creating a key', () => {
   it('asks for a name, tries the matrix, and shows the secret once', async () => {
     const asked: unknown[] = []

@@ -10,6 +10,7 @@ import { PageHeader } from '#/ui/page-header'
 import { Empty, Skeleton } from '#/ui/panel'
 import { QueryView } from '#/ui/query-view'
 import { CreateKey } from './create-key'
+import { EditKey } from './edit-key'
 import { type KeyAction, KeysTable } from './keys-table'
 import { RevokeKey } from './revoke-key'
 import { RotateKey } from './rotate-key'
@@ -57,6 +58,7 @@ export function KeysPage({ app, session, creating, setCreating }: KeysPageProps)
         </Link>
       </p>
       <CreateKey app={app} open={creating} onOpenChange={setCreating} />
+      {acting?.action === 'edit' && <EditKey app={app} item={acting.item} close={close} />}
       {acting?.action === 'test' && <TestKey app={app} item={acting.item} close={close} />}
       {acting?.action === 'rotate' && <RotateKey app={app} item={acting.item} email={email} close={close} />}
       {acting?.action === 'revoke' && <RevokeKey app={app} item={acting.item} email={email} close={close} />}

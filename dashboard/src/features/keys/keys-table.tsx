@@ -12,7 +12,7 @@ import { describeCapabilities } from './capabilities'
 import { envLines } from './new-secret'
 import { type Reveal, useReveal } from './use-reveal'
 
-export type KeyAction = 'test' | 'rotate' | 'revoke'
+export type KeyAction = 'edit' | 'test' | 'rotate' | 'revoke'
 
 interface KeysTableProps {
   app: App
@@ -97,6 +97,7 @@ function Actions({ item, act }: { item: Key; act: KeysTableProps['act'] }) {
         <Ellipsis size={16} aria-hidden />
       </MenuTrigger>
       <MenuContent align="end">
+        <MenuItem onSelect={() => act('edit', item)}>Edit key</MenuItem>
         <MenuItem onSelect={() => act('test', item)}>Test what it may do</MenuItem>
         <MenuItem onSelect={() => act('rotate', item)} disabled={item.replaced_by !== null}>
           {item.replaced_by === null ? 'Rotate key' : 'Rotated already'}

@@ -18,7 +18,7 @@ export const PRESETS: readonly { value: Preset; label: string; hint: string }[] 
   { value: 'custom', label: 'Custom', hint: 'Choose the operations for each channel pattern.' },
 ]
 
-const PRESET_CAPABILITIES: Record<Exclude<Preset, 'custom'>, Capabilities> = {
+export const PRESET_CAPABILITIES: Record<Exclude<Preset, 'custom'>, Capabilities> = {
   full: { '*': ['*'] },
   publish: { '*': ['publish'] },
   subscribe: { '*': ['subscribe', 'presence', 'history'] },
@@ -110,7 +110,7 @@ function isOrigin(text: string): boolean {
   }
 }
 
-function expiryOf(form: KeyForm, now: number): string | null {
+export function expiryOf(form: KeyForm, now: number): string | null {
   if (form.expiry === 'date') return new Date(endOfDay(form.date)).toISOString()
   const days = EXPIRIES.find((expiry) => expiry.value === form.expiry)?.days
   return days ? new Date(now + days * 86_400_000).toISOString() : null

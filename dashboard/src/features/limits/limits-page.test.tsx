@@ -1,7 +1,9 @@
-import { screen, within } from '@testing-library/react'
+import { screen, waitFor, within } from '@testing-library/react'
+import userEvent from '@testing-library/user-event'
 import { describe, expect, it, vi } from 'vitest'
+import { stubQuota } from '#/features/quota/test-quota'
 import { refusal, renderApp, SESSION, stubApi } from '#/test-app'
-import { formatLimit } from './limits-page'
+import { formatLimit, mistakeOf } from './limit-words'
 
 vi.mock('@peal/client', () => import('#/test-idle-client'))
 
@@ -44,7 +46,37 @@ describe('limits', () => {
       'href',
       '/docs/errors.md#connection_limit',
     )
-    expect(screen.getByRole('row', { name: /Bytes/ })).toHaveTextContent('1 KiBset for this app; the plan has 64 KiB')
+    expect(screen.getByRole('row', { name: /Bytes/ })).toHaveTextContent('set for this app; the plan has 64 KiB')
+  })
+
+  it('are lowered for the app, never beyond what the plan has, and given back', async () => {
+    const patches: unknown[] = []
+    let item = limit({})
+    stubApi({
+      'GET /session': { body: SESSION },
+      'GET /quota': stubQuota({ used: 85, standing: 'near' }),
+      'GET /apps/123456789/limits': () => ({ body: { plan: { id: 'free', title: 'Free' }, items: [item] } }),
+      'PATCH /apps/123456789': (body) => {
+        patches.push(body)
+        item = limit({ value: 40, tightened: patches.length === 1 })
+        return { body: SESSION.apps[0] }
+      },
+    })
+    renderApp('/apps/123456789/limits')
+    expect(await screen.findByText('of 100 used, 85 %')).toBeVisible()
+    await userEvent.click(await screen.findByRole('button', { name: 'Change Open connections' }))
+    const dialog = within(await screen.findByRole('dialog', { name: 'Open connections' }))
+    const field = dialog.getByLabelText('At most, in connections')
+    await userEvent.clear(field)
+    await userEvent.type(field, '300{Enter}')
+    expect(field).toHaveAccessibleDescription(/The plan has 250; give that or less/)
+    await userEvent.clear(field)
+    await userEvent.type(field, '40{Enter}')
+    await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull())
+    const row = await screen.findByRole('row', { name: /set for this app; the plan has 250/ })
+    await userEvent.click(within(row).getByRole('button', { name: 'Change Open connections' }))
+    await userEvent.click(await screen.findByRole('button', { name: 'Take the plan’s' }))
+    await waitFor(() => expect(patches).toEqual([{ limits: { connections: 40 } }, { limits: { connections: null } }]))
   })
 
   it('that may not be seen say so', async () => {
@@ -62,5 +94,12 @@ describe('limits', () => {
     expect(formatLimit(null, 'connections')).toBe('no limit')
     expect(formatLimit(7_200_000, 'ms')).toBe('2 h')
     expect(formatLimit(500, 'messages/s')).toBe('500 per second')
+    const history = { unit: 'ms', plan_value: 7_200_000 }
+    expect([mistakeOf('120', history), mistakeOf('121', history)]).toEqual([
+      undefined,
+      'The plan has 2 h; give that or less.',
+    ])
+    expect([mistakeOf('', history), mistakeOf('-1', history)]).toEqual(['Give a number.', 'Give a number.'])
+    expect(mistakeOf('1.5', { unit: 'connections', plan_value: null })).toBe('Give a whole number.')
   })
 })

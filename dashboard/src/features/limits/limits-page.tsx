@@ -1,31 +1,41 @@
 import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
 import { limitsQuery } from '#/api/queries'
 import type { App, Limit, Limits } from '#/api/types'
-import { formatBytes, formatCount, formatDuration } from '#/ui/format'
+import { QuotaPanel } from '#/features/quota/quota-panel'
+import { Button } from '#/ui/button'
 import { PageHeader } from '#/ui/page-header'
 import { Skeleton } from '#/ui/panel'
 import { QueryView } from '#/ui/query-view'
+import { ChangeLimit } from './change-limit'
+import { formatLimit } from './limit-words'
 
 export function LimitsPage({ app }: { app: App }) {
   const limits = useQuery(limitsQuery(app.id))
+  const [changing, setChanging] = useState<Limit | null>(null)
   return (
     <>
       <PageHeader
         title="Limits"
         lead="What this app may do at most, and what happens then. A refusal always names its limit, and what is refused is never counted."
       />
+      <QuotaPanel />
       <QueryView query={limits} skeleton={<Skeleton lines={6} />}>
-        {(data) => <LimitsTable limits={data} />}
+        {(data) => <LimitsTable limits={data} change={setChanging} />}
       </QueryView>
+      {changing && <ChangeLimit app={app} limit={changing} close={() => setChanging(null)} />}
     </>
   )
 }
 
-function LimitsTable({ limits }: { limits: Limits }) {
+type Change = (limit: Limit) => void
+
+function LimitsTable({ limits, change }: { limits: Limits; change: Change }) {
   return (
     <>
       <p className="mb-3 text-muted">
-        Plan <strong className="text-ink">{limits.plan.title}</strong>
+        Plan <strong className="text-ink">{limits.plan.title}</strong>. Set lower limits here to protect this app from
+        itself; a rule may lower some of them for its channels.
       </p>
       <table className="w-full rounded-lg border border-line bg-surface text-left max-md:block md:border-separate md:border-spacing-0">
         <thead className="text-xs text-muted max-md:sr-only">
@@ -39,7 +49,7 @@ function LimitsTable({ limits }: { limits: Limits }) {
         </thead>
         <tbody className="max-md:block">
           {limits.items.map((limit) => (
-            <LimitRow key={limit.name} limit={limit} />
+            <LimitRow key={limit.name} limit={limit} change={change} />
           ))}
         </tbody>
       </table>
@@ -47,7 +57,7 @@ function LimitsTable({ limits }: { limits: Limits }) {
   )
 }
 
-function LimitRow({ limit }: { limit: Limit }) {
+function LimitRow({ limit, change }: { limit: Limit; change: Change }) {
   return (
     <tr
       data-limit={limit.name}
@@ -57,7 +67,12 @@ function LimitRow({ limit }: { limit: Limit }) {
         {limit.title}
       </th>
       <td className="whitespace-nowrap max-md:block md:px-4 md:py-2.5">
-        {formatLimit(limit.value, limit.unit)}
+        <span className="inline-flex items-center gap-1">
+          {formatLimit(limit.value, limit.unit)}
+          <Button look="ghost" size="sm" onClick={() => change(limit)} aria-label={`Change ${limit.title}`}>
+            Change
+          </Button>
+        </span>
         {limit.tightened && (
           <span className="block text-xs text-muted">
             set for this app; the plan has {formatLimit(limit.plan_value, limit.unit)}
@@ -79,12 +94,4 @@ function LimitRow({ limit }: { limit: Limit }) {
       </td>
     </tr>
   )
-}
-
-export function formatLimit(value: number | null, unit: string): string {
-  if (value === null) return 'no limit'
-  if (unit === 'ms') return formatDuration(value)
-  if (unit === 'bytes') return formatBytes(value)
-  if (unit === 'messages/s') return `${formatCount(value)} per second`
-  return formatCount(value)
 }

@@ -1,18 +1,22 @@
 import { useMutation } from '@tanstack/react-query'
 import { Download } from 'lucide-react'
-import { api } from '#/api/client'
 import { asProblem } from '#/api/problem'
 import { announce } from '#/ui/announce'
 import { Button } from '#/ui/button'
-import type { Range } from './chart-data'
-import { type Tab, usageQuestion } from './usage-query'
+
+interface CsvButtonProps {
+  label: string
+  /** Of the file. */
+  name: string
+  load: () => Promise<string>
+}
 
 /** The same question as the page asks, answered as CSV and saved as a file. */
-export function CsvButton({ app, tab, range }: { app: string; tab: Tab; range: Range }) {
+export function CsvButton({ label, name, load }: CsvButtonProps) {
   const download = useMutation({
-    mutationFn: () => api.usageCsv(app, usageQuestion(tab, range, Date.now())),
+    mutationFn: load,
     onSuccess: (csv) => {
-      save(csv, `usage-${app}-${tab}-${range}.csv`)
+      save(csv, name)
       announce('Downloaded')
     },
   })
@@ -23,7 +27,7 @@ export function CsvButton({ app, tab, range }: { app: string; tab: Tab; range: R
           {asProblem(download.error).detail}
         </span>
       )}
-      <Button size="sm" busy={download.isPending} aria-label="Download CSV" onClick={() => download.mutate()}>
+      <Button size="sm" busy={download.isPending} aria-label={label} onClick={() => download.mutate()}>
         <Download size={14} aria-hidden /> CSV
       </Button>
     </>

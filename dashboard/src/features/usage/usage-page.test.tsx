@@ -1,7 +1,7 @@
 import { screen, waitFor, within } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
 import { describe, expect, it, vi } from 'vitest'
-import { refusal, renderApp, SESSION, stubApi } from '#/test-app'
+import { type Answers, refusal, renderApp, SESSION, stubApi } from '#/test-app'
 import { stubUsage } from './test-usage'
 
 vi.mock('@peal/client', () => import('#/test-idle-client'))
@@ -27,7 +27,7 @@ vi.stubGlobal(
 
 const PATH = '/apps/123456789/usage'
 
-function open(search: string, latest: Record<string, number>) {
+function open(search: string, latest: Record<string, number>, more: Answers = {}) {
   vi.stubGlobal(
     'ResizeObserver',
     class {
@@ -35,7 +35,7 @@ function open(search: string, latest: Record<string, number>) {
       disconnect() {}
     },
   )
-  const calls = stubApi({ 'GET /session': { body: SESSION }, [`GET ${PATH}`]: stubUsage(latest) })
+  const calls = stubApi({ 'GET /session': { body: SESSION }, [`GET ${PATH}`]: stubUsage(latest), ...more })
   renderApp(PATH + search)
   return calls
 }
@@ -81,6 +81,41 @@ describe('usage', () => {
     open('', {})
     expect(await screen.findByText(/Nothing was counted in the last hour/)).toBeVisible()
     expect(screen.getByRole('img', { name: /Messages in: none in the last hour/ })).toBeVisible()
+  })
+
+  it('is broken down by where it comes from, in the dimension that the address says', async () => {
+    const asked: string[] = []
+    open(
+      '',
+      { messages_in: 4 },
+      {
+        [`GET ${PATH}/breakdown`]: (_, search) => {
+          const by = search.get('by') ?? ''
+          asked.push(`${search.get('metric')} by ${by}`)
+          const items =
+            by === 'key'
+              ? [{ label: 'K1', name: 'Web', value: 4 }]
+              : [
+                  { label: 'chat', value: 3 },
+                  { label: '', value: 1 },
+                ]
+          return { body: { by, metric: '', from: '', to: '', items } }
+        },
+        [`GET ${PATH}/notes`]: {
+          body: {
+            items: [{ kind: 'loss', noticed_at: '2026-01-01T00:00:00Z', text: 'Some usage may be missing here.' }],
+          },
+        },
+      },
+    )
+    expect(await screen.findByRole('row', { name: 'chat 3 75 %' })).toBeVisible()
+    expect(screen.getByRole('row', { name: 'no namespace 1 25 %' })).toBeVisible()
+    expect(await screen.findByText('Some usage may be missing here.')).toBeVisible()
+    await userEvent.click(screen.getByRole('radio', { name: 'Key' }))
+    expect(await screen.findByRole('row', { name: 'Web 4 100 %' })).toBeVisible()
+    expect(screen.getByRole('button', { name: 'Download CSV by key' })).toBeVisible()
+    await userEvent.click(screen.getByRole('tab', { name: 'Connections' }))
+    await waitFor(() => expect(asked.at(-1)).toBe('connections_opened by key'))
   })
 
   it('that cannot be read says why', async () => {

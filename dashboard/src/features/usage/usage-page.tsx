@@ -2,6 +2,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { ChartSpline, Table2 } from 'lucide-react'
 import { Tabs } from 'radix-ui'
+import { api } from '#/api/client'
 import type { App, Session } from '#/api/types'
 import { appSearch } from '#/features/frame/current-app'
 import { buttonClass } from '#/ui/button'
@@ -11,17 +12,21 @@ import { PageHeader } from '#/ui/page-header'
 import { QueryView } from '#/ui/query-view'
 import { tabClass } from '#/ui/tab-class'
 import { clockSeconds } from '#/ui/time'
+import { Breakdown } from './breakdown'
+import type { Dimension } from './breakdown-data'
 import { Chart } from './chart'
 import { isEmpty, RANGES, type Range, rangeInfo } from './chart-data'
 import { CountingRules } from './counting-rules'
 import { CsvButton } from './csv-button'
-import { TABS, type Tab, type UsageView, usageQuery } from './usage-query'
+import { Notes } from './notes'
+import { TABS, type Tab, type UsageView, usageQuery, usageQuestion } from './usage-query'
 import { UsageTable } from './usage-table'
 
 export interface UsageSearch {
   range: Range
   metric: Tab
   view: 'chart' | 'table'
+  by: Dimension
 }
 
 interface UsagePageProps {
@@ -61,7 +66,11 @@ export function UsagePage({ app, session, search, change }: UsagePageProps) {
                 {search.view === 'table' ? <ChartSpline size={14} aria-hidden /> : <Table2 size={14} aria-hidden />}
                 {search.view === 'table' ? 'View as chart' : 'View as table'}
               </button>
-              <CsvButton app={app.id} tab={search.metric} range={search.range} />
+              <CsvButton
+                label="Download CSV"
+                name={`usage-${app.id}-${search.metric}-${search.range}.csv`}
+                load={() => api.usageCsv(app.id, usageQuestion(search.metric, search.range, Date.now()))}
+              />
             </span>
           </div>
           <Tabs.Content value={search.metric} tabIndex={-1} className="p-3 focus:outline-none sm:p-4">
@@ -83,6 +92,8 @@ export function UsagePage({ app, session, search, change }: UsagePageProps) {
           </Link>
         </p>
       )}
+      <Breakdown app={app} tab={search.metric} range={search.range} by={search.by} change={(by) => change({ by })} />
+      <Notes app={app} />
       {usage.data && <CountingRules rules={usage.data.rules} />}
     </>
   )

@@ -9,11 +9,24 @@ const REFRESH_MS = 2_500
 
 export type Tab = 'in' | 'out' | 'connections'
 
-export const TABS: readonly { value: Tab; label: string; metrics: readonly string[] }[] = [
-  { value: 'in', label: 'Messages in', metrics: ['messages_in'] },
-  { value: 'out', label: 'Messages out', metrics: ['messages_out'] },
-  // The answer about the peak has the average beside it, which is made of the connection time.
-  { value: 'connections', label: 'Connections', metrics: ['peak_connections', 'connection_ms'] },
+interface TabInfo {
+  value: Tab
+  label: string
+  metrics: readonly string[]
+  /** What its breakdown counts. */
+  brokenDown: string
+}
+
+export const TABS: readonly TabInfo[] = [
+  { value: 'in', label: 'Messages in', metrics: ['messages_in'], brokenDown: 'messages_in' },
+  { value: 'out', label: 'Messages out', metrics: ['messages_out'], brokenDown: 'messages_out' },
+  {
+    value: 'connections',
+    label: 'Connections',
+    // The answer about the peak has the average beside it, which is made of the connection time.
+    metrics: ['peak_connections', 'connection_ms'],
+    brokenDown: 'connections_opened',
+  },
 ]
 
 export interface UsageView {

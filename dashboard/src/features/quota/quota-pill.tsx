@@ -1,0 +1,46 @@
+/** In the top bar: how much of the month's messages is used, and in its text for screen readers and on hover, what then happens. */
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { OctagonAlert, TriangleAlert } from 'lucide-react'
+import { quotaQuery } from '#/api/queries'
+import type { App, QuotaMessages } from '#/api/types'
+import { cx } from '#/ui/cx'
+import { formatShort } from '#/ui/format'
+import { percentOf, type Tone, toneOf, usedOf, whatHappens } from './quota-words'
+
+const LOOKS: Record<Tone, string> = {
+  quiet: 'border-control text-muted hover:text-ink max-sm:hidden',
+  warn: 'border-warn bg-warn-soft text-ink',
+  danger: 'border-danger bg-danger-soft text-ink',
+}
+
+export function QuotaPill({ app }: { app: App }) {
+  const { data } = useQuery({ ...quotaQuery, refetchInterval: 60_000 })
+  return data?.messages ? <Pill app={app} messages={data.messages} /> : null
+}
+
+function Pill({ app, messages }: { app: App; messages: QuotaMessages }) {
+  const tone = toneOf(messages)
+  const percent = percentOf(messages)
+  const words = `${usedOf(messages)} of this month are used, ${percent} %. ${whatHappens(messages)}`
+  return (
+    <Link
+      to="/apps/$appId/limits"
+      params={{ appId: app.id }}
+      title={words}
+      aria-label={words}
+      data-quota={messages.standing}
+      className={cx(
+        'flex h-7 shrink-0 items-center gap-1.5 rounded-full border px-2.5 text-xs whitespace-nowrap tabular-nums',
+        LOOKS[tone],
+      )}
+    >
+      {tone === 'warn' && <TriangleAlert size={14} className="text-warn" aria-hidden />}
+      {tone === 'danger' && <OctagonAlert size={14} className="text-danger" aria-hidden />}
+      <span className="max-md:hidden">
+        {formatShort(messages.used)} / {formatShort(messages.included)}
+      </span>
+      <span className={tone === 'quiet' ? 'md:hidden' : undefined}>{percent} %</span>
+    </Link>
+  )
+}
