@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use peal_core::exchange::PresenceUpdate;
-use peal_core::{App, PresenceOp, Topic};
+use peal_core::{App, AppId, PresenceOp, Topic};
 use peal_hub::{Action, BrokerEvent, Handle, HubConfig, RequestId};
 
 use crate::model::Model;
@@ -16,6 +16,9 @@ pub(crate) struct Cores {
     pub(crate) rigs: Vec<Rig>,
     pub(crate) model: Model,
     attached: BTreeMap<Topic, BTreeSet<usize>>,
+    /// Cores hear of each other only by [`Self::introduce`].
+    pub(crate) strangers: bool,
+    unheard: Vec<BrokerEvent>,
     /// Publishes that hubs asked for.
     pub(crate) published: usize,
 }
@@ -33,7 +36,14 @@ impl Cores {
             rig.hold = true;
             rig
         };
-        Self { rigs: (0..count).map(rig).collect(), model: Model::new(), attached: BTreeMap::new(), published: 0 }
+        Self {
+            rigs: (0..count).map(rig).collect(),
+            model: Model::new(),
+            attached: BTreeMap::new(),
+            strangers: false,
+            unheard: vec![],
+            published: 0,
+        }
     }
 
     /// Carries out what the hubs want done until they want nothing more.
@@ -69,10 +79,22 @@ impl Cores {
     }
 
     fn tell(&mut self, core: usize, event: BrokerEvent) {
-        match event {
+        match &event {
+            BrokerEvent::Deliveries(batch) if self.strangers && batch.iter().any(|delivery| delivery.topic.app.get() == AppId::MAX) => {
+                self.unheard.push(event);
+            }
             BrokerEvent::Deliveries(_) => self.rigs.iter_mut().for_each(|rig| rig.broker(event.clone())),
-            answer => self.rigs[core].broker(answer),
+            _ => self.rigs[core].broker(event),
         }
+    }
+
+    /// What cores were not to hear of each other arrives.
+    pub(crate) fn introduce(&mut self) {
+        self.strangers = false;
+        for event in std::mem::take(&mut self.unheard) {
+            self.tell(0, event);
+        }
+        self.settle();
     }
 
     pub(crate) fn after(&mut self, ms: u64) {

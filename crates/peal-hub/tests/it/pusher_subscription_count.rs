@@ -1,7 +1,7 @@
 //! How many subscribe to a channel, told to its Pusher subscribers where the app wants it.
 
 use peal_core::usage::Metric;
-use peal_core::{App, Topic};
+use peal_core::{App, AppId, Topic};
 use peal_hub::Handle;
 use serde_json::Value;
 
@@ -178,6 +178,60 @@ fn the_number_is_the_sum_over_cores_and_nodes() {
         let metrics = used.iter().flat_map(|counts| counts.values()).filter(|(_, value)| *value > 0).map(|(metric, _)| metric);
         assert!(metrics.into_iter().all(|metric| matches!(metric, Metric::ConnectionMs | Metric::ConnectionsOpened)), "{used:?}");
         assert!(used.iter().all(|counts| counts.app == app_id()), "{used:?}");
+    }
+    cores.assert_empty();
+}
+
+/// The other one's topic lags behind: what a core says is there before the core itself.
+#[test]
+fn a_core_that_speaks_before_it_is_known_is_asked_once_it_is() {
+    for known in [1, 2] {
+        let mut cores = Cores::new(3, &counting());
+        let mut told = Vec::new();
+        for core in 0..known {
+            let client = cores.pusher(core);
+            cores.subscribe(core, client, "news");
+            cores.after(1_000);
+            told.push((core, client));
+        }
+        cores.strangers = true;
+        let late = cores.pusher(2);
+        cores.subscribe(2, late, "news");
+        told.push((2, late));
+        // Its answer to the question who is there is newer than what the others have heard.
+        cores.after(400);
+        cores.introduce();
+        cores.after(1_000);
+        for (core, client) in &told {
+            assert_eq!(counts(&mut cores.rigs[*core], *client).last(), Some(&(told.len() as u64)), "on core {core} of {known}");
+        }
+        cores.assert_empty();
+    }
+}
+
+#[test]
+fn what_a_core_kept_to_itself_while_it_was_alone_is_told_to_the_first_that_comes() {
+    let mut cores = Cores::new(2, &counting());
+    let other = App { id: AppId::new(987_654_321).expect("an id"), keys: vec![key("key2")], ..counting() };
+    cores.rigs[0].change(other);
+    // Of another app, so that nothing was ever said of this one.
+    let first = cores.rigs[0].open(pusher_open("key2"));
+    cores.settle();
+    cores.rigs[0].got(first);
+    cores.subscribe(0, first, "other");
+    cores.after(1_000);
+    let ada = cores.pusher(0);
+    cores.subscribe(0, ada, "news");
+    cores.after(1_000);
+    assert_eq!((counts(&mut cores.rigs[0], ada), cores.published), (vec![1], 0));
+    cores.strangers = true;
+    let bob = cores.pusher(1);
+    cores.subscribe(1, bob, "news");
+    cores.after(400);
+    cores.introduce();
+    cores.after(1_000);
+    for (core, client) in [(0, ada), (1, bob)] {
+        assert_eq!(counts(&mut cores.rigs[core], client).last(), Some(&2), "on core {core}");
     }
     cores.assert_empty();
 }
