@@ -1,6 +1,8 @@
 //! Commands to every core that has connections of an app (DESIGN 5.3), as publications on the app's control topic: ordered, repaired
 //! after a gap, kept for ten minutes. The encoding carries a version, because two releases share one fleet while it is updated.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use peal_core::{AppId, ChannelName, ConnectionId, ErrorCode, KeyId, Publication, PublicationKind, Refusal, Topic};
 use serde::{Deserialize, Serialize};
@@ -50,6 +52,9 @@ pub struct Counts {
     /// Channels of which the core wants to know what others have.
     pub asks: Vec<(String, u32)>,
     pub tells: Vec<(String, u32)>,
+    /// By core, channels in which the asking one believes it to have subscriptions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub believed: BTreeMap<ConnectionId, Vec<String>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -46,6 +46,8 @@ pub(crate) struct SubscriptionCounts {
     /// Frames on their way to many subscribers.
     rounds: VecDeque<Round>,
     apps: BTreeMap<AppId, AppCounts>,
+    /// Whose turn it is to tell other cores.
+    next_app: Option<AppId>,
     announce_ms: Option<u64>,
     seat: Option<Seat>,
     timer: Option<u64>,

@@ -65,7 +65,7 @@ pub(crate) enum Pending {
         reply: u64,
     },
     /// Subscription counts that other cores are told.
-    Counts(peal_core::AppId),
+    Counts(peal_core::AppId, std::collections::BTreeMap<ChannelName, bool>),
 }
 
 /// The broker is away: try again.
@@ -101,7 +101,7 @@ impl Hub {
                     self.count_published(ingress, &result);
                     self.client_event_published(handle, &result);
                 }
-                Some(Pending::Counts(app)) if result.is_err() => self.counts_lost(app),
+                Some(Pending::Counts(app, news)) if result.is_err() => self.counts_lost(app, news),
                 _ => {}
             },
             BrokerEvent::History { request, result } => match self.requests.remove(&request) {

@@ -2,7 +2,8 @@
 //!
 //! A core that begins to hold a channel says so and asks; every other core that holds it answers with its own number. From then on each tells of
 //! its changes. The messages of one core in one app are numbered. Who finds that one is missing asks again about everything; so does whose link to the
-//! broker was interrupted.
+//! broker was interrupted. Whoever asks again names the cores that it believes to have subscriptions: they answer even if they have none left, and who cannot
+//! answer keeps its last number.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,8 +20,9 @@ use crate::hub::Hub;
 const COLLECT_MS: u64 = 50;
 /// Channels in one message.
 const CHANNELS_MAX: usize = 200;
-/// Messages at a time; what remains waits for the next time.
-const MESSAGES_MAX: usize = 4;
+/// Messages of one app and of all at a time; what remains waits for the next time. Apps take turns.
+const APP_MESSAGES_MAX: usize = 2;
+const MESSAGES_MAX: usize = 256;
 /// After the broker did not take a message.
 const LOST_MS: u64 = 1_000;
 
@@ -61,13 +63,13 @@ impl Hub {
         }
     }
 
-    /// The broker did not take what this core said.
-    pub(crate) fn counts_lost(&mut self, app: AppId) {
-        if self.counts.apps.contains_key(&app) {
-            self.count_announce_all(|lost| lost == app);
-            self.counts.announce_ms = Some(self.now.mono_ms + LOST_MS);
-            self.counts_arm();
+    /// The broker did not take what this core said of these channels: it is said again.
+    pub(crate) fn counts_lost(&mut self, app: AppId, news: BTreeMap<ChannelName, bool>) {
+        for (channel, asks) in news {
+            self.count_announce(app, channel, asks);
         }
+        self.counts.announce_ms = Some(self.now.mono_ms + LOST_MS);
+        self.counts_arm();
     }
 
     /// The control topic of an app was attached, perhaps after an interruption.
@@ -80,14 +82,19 @@ impl Hub {
     /// Publishes the news, as much of it as may go at once.
     pub(super) fn counts_publish(&mut self) {
         let mut room = MESSAGES_MAX;
-        for app in self.counts.apps.keys().copied().collect::<Vec<_>>() {
+        let first = self.counts.next_app;
+        let (later, sooner): (Vec<AppId>, Vec<AppId>) = self.counts.apps.keys().partition(|app| Some(**app) >= first);
+        for app in later.into_iter().chain(sooner) {
+            if room == 0 {
+                self.counts.next_app = Some(app);
+                break;
+            }
             match self.company() {
                 Company::Unknown => break,
                 Company::Alone => self.counts_drop_news(app),
                 Company::Others if self.hears_control(app) => {
-                    while room > 0 && self.counts_publish_some(app) {
-                        room -= 1;
-                    }
+                    let said = (0..APP_MESSAGES_MAX.min(room)).take_while(|_| self.counts_publish_some(app)).count();
+                    room -= said;
                 }
                 Company::Others => {}
             }
@@ -128,13 +135,20 @@ impl Hub {
         }
         counts.sent += 1;
         let number = counts.sent;
-        let (mut asks, mut tells) = (Vec::new(), Vec::new());
-        for (channel, ask) in news {
-            let count = self.count_here(app, &channel);
-            if ask { &mut asks } else { &mut tells }.push((channel.to_string(), count));
+        let mut said = Counts { from, number, asks: Vec::new(), tells: Vec::new(), believed: BTreeMap::new() };
+        for (channel, asks) in &news {
+            let (count, others) = self.count_here(app, channel);
+            if *asks {
+                said.asks.push((channel.to_string(), count));
+                for (core, _) in others {
+                    said.believed.entry(*core).or_default().push(channel.to_string());
+                }
+            } else {
+                said.tells.push((channel.to_string(), count));
+            }
         }
-        let (Ok(bytes), Ok(id)) = (Command::Counts(Counts { from, number, asks, tells }).encode(), self.message_id()) else { return false };
-        let request = self.request(Pending::Counts(app));
+        let (Ok(bytes), Ok(id)) = (Command::Counts(said).encode(), self.message_id()) else { return false };
+        let request = self.request(Pending::Counts(app, news));
         let draft = Draft {
             id,
             idempotent: false,
@@ -149,18 +163,17 @@ impl Hub {
         true
     }
 
-    /// Answered subscriptions of this core.
-    fn count_here(&self, app: AppId, channel: &ChannelName) -> u32 {
-        let index = self.topics.find(&Topic::messages(app, channel.clone()));
-        index.and_then(|index| self.topics.get(index)?.messages()).map_or(0, |audience| audience.answered() as u32)
+    /// Answered subscriptions of this core, and what it believes of others.
+    fn count_here(&self, app: AppId, channel: &ChannelName) -> (u32, &[(ConnectionId, u32)]) {
+        let Some(index) = self.topics.find(&Topic::messages(app, channel.clone())) else { return (0, &[]) };
+        let own = self.topics.get(index).and_then(|topic| topic.messages()).map_or(0, |audience| audience.answered() as u32);
+        (own, self.counts.channels.get(&index).map_or(&[], |counted| &counted.others))
     }
 
     /// Another core speaks.
     pub(crate) fn counts_heard(&mut self, app: AppId, said: Counts) {
-        let Counts { from, number, asks, tells } = said;
-        if self.counts.seat.as_ref().is_none_or(|seat| seat.id == from) {
-            return;
-        }
+        let Counts { from, number, asks, tells, mut believed } = said;
+        let Some(own) = self.counts.seat.as_ref().map(|seat| seat.id).filter(|own| *own != from) else { return };
         let seated = self.is_seated(from);
         let Some(counts) = self.counts.apps.get_mut(&app) else { return };
         if !seated {
@@ -175,6 +188,11 @@ impl Hub {
         }
         for (channel, count) in &tells {
             self.count_elsewhere(app, from, channel, *count, false);
+        }
+        for channel in believed.remove(&own).unwrap_or_default() {
+            if let Ok(channel) = ChannelName::parse(&channel) {
+                self.count_announce(app, channel, false);
+            }
         }
         if missed {
             self.count_announce_all(|missed| missed == app);

@@ -182,6 +182,31 @@ fn the_number_is_the_sum_over_cores_and_nodes() {
     cores.assert_empty();
 }
 
+#[test]
+fn a_leave_that_was_lost_is_not_believed_for_ever() {
+    for interrupted in [false, true] {
+        let mut cores = Cores::new(2, &counting());
+        let (ada, bob) = (cores.pusher(0), cores.pusher(1));
+        cores.subscribe(0, ada, "news");
+        cores.subscribe(1, bob, "news");
+        cores.after(1_000);
+        cores.model.lose = usize::MAX;
+        cores.rigs[1].send(bob, serde_json::json!({"event": "pusher:unsubscribe", "data": {"channel": "news"}}));
+        cores.after(500);
+        cores.model.lose = 0;
+        assert_eq!(counts(&mut cores.rigs[0], ada).last(), Some(&2), "the best that is known");
+        if interrupted {
+            cores.rigs[0].broker(peal_hub::BrokerEvent::Interrupted { topics: vec![] });
+        } else {
+            cores.rigs[1].got(bob);
+            cores.subscribe(1, bob, "other");
+        }
+        cores.after(1_000);
+        assert_eq!(counts(&mut cores.rigs[0], ada), [1], "interrupted: {interrupted}");
+        cores.assert_empty();
+    }
+}
+
 /// The other one's topic lags behind: what a core says is there before the core itself.
 #[test]
 fn a_core_that_speaks_before_it_is_known_is_asked_once_it_is() {
