@@ -89,12 +89,12 @@ function Strip({ icon, danger, children }: StripProps) {
     <div
       role="status"
       className={cx(
-        'flex flex-wrap items-center gap-x-3 gap-y-1 border-b px-3 py-1.5 md:px-6',
+        'flex gap-x-3 border-b px-3 py-1.5 md:px-6',
         danger ? 'border-danger bg-danger-soft' : 'border-warn bg-warn-soft',
       )}
     >
-      <span className={danger ? 'text-danger' : 'text-warn'}>{icon}</span>
-      {children}
+      <span className={cx('mt-0.5 shrink-0', danger ? 'text-danger' : 'text-warn')}>{icon}</span>
+      <div className="flex min-w-0 flex-1 flex-wrap items-center gap-x-3 gap-y-1">{children}</div>
     </div>
   )
 }

@@ -1,4 +1,7 @@
-/** In the top bar: how much of the month's messages is used, and in its text for screen readers and on hover, what then happens. */
+/**
+ * In the top bar: how much of the month's messages is used, and in its text for screen readers and on hover, what then happens. On a narrow
+ * screen there is no room for it; the banner says it there, once it matters.
+ */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { OctagonAlert, TriangleAlert } from 'lucide-react'
@@ -9,7 +12,7 @@ import { formatShort } from '#/ui/format'
 import { percentOf, type Tone, toneOf, usedOf, whatHappens } from './quota-words'
 
 const LOOKS: Record<Tone, string> = {
-  quiet: 'border-control text-muted hover:text-ink max-sm:hidden',
+  quiet: 'border-control text-muted hover:text-ink',
   warn: 'border-warn bg-warn-soft text-ink',
   danger: 'border-danger bg-danger-soft text-ink',
 }
@@ -28,10 +31,9 @@ function Pill({ app, messages }: { app: App; messages: QuotaMessages }) {
       to="/apps/$appId/limits"
       params={{ appId: app.id }}
       title={words}
-      aria-label={words}
       data-quota={messages.standing}
       className={cx(
-        'flex h-7 shrink-0 items-center gap-1.5 rounded-full border px-2.5 text-xs whitespace-nowrap tabular-nums',
+        'flex h-7 shrink-0 max-sm:hidden items-center gap-1.5 rounded-full border px-2.5 text-xs whitespace-nowrap tabular-nums',
         LOOKS[tone],
       )}
     >
@@ -41,6 +43,7 @@ function Pill({ app, messages }: { app: App; messages: QuotaMessages }) {
         {formatShort(messages.used)} / {formatShort(messages.included)}
       </span>
       <span className={tone === 'quiet' ? 'md:hidden' : undefined}>{percent} %</span>
+      <span className="sr-only">: {words}</span>
     </Link>
   )
 }
