@@ -226,13 +226,19 @@ impl Hub {
 
     /// A core counts nothing any more, or is dead.
     pub(crate) fn core_went(&mut self, core: ConnectionId) {
-        for counts in self.counts.apps.values_mut() {
-            counts.heard.remove(&core);
+        let mut heard = BTreeSet::new();
+        for (app, counts) in &mut self.counts.apps {
             counts.early.remove(&core);
+            if counts.heard.remove(&core).is_some() {
+                heard.insert(*app);
+            }
         }
-        let had = |hub: &mut Self, index: &u32| hub.counts.channels.get_mut(index).is_some_and(|counted| counted.set(core, 0));
+        if heard.is_empty() {
+            return;
+        }
         for index in self.counts.channels.keys().copied().collect::<Vec<_>>() {
-            if had(self, &index) {
+            let of_app = self.topics.get(index).is_some_and(|entry| heard.contains(&entry.topic.app));
+            if of_app && self.counts.channels.get_mut(&index).is_some_and(|counted| counted.set(core, 0)) {
                 self.count_due(index, super::COLLECT_MS);
             }
         }
