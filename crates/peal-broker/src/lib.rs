@@ -41,6 +41,14 @@ pub trait Broker: Debug + Send + Sync + 'static {
     /// Publishes in order; one result per draft, in the same order. At most [`peal_core::exchange::BATCH_MAX`] drafts.
     fn publish(&self, batch: Vec<Publish>) -> impl Future<Output = Vec<Result<Published, BrokerError>>> + Send + 'static;
 
+    /// As [`Self::publish`], by a broker that answers without waiting. One that has to wait gives the batch back.
+    ///
+    /// # Errors
+    /// The batch, of which nothing was published.
+    fn publish_now(&self, batch: Vec<Publish>) -> Result<Vec<Result<Published, BrokerError>>, Vec<Publish>> {
+        Err(batch)
+    }
+
     /// Begins delivery of these topics and answers each one's head, in the same order. Attaching twice is harmless.
     fn attach(&self, topics: Vec<Topic>) -> impl Future<Output = Result<Vec<Position>, BrokerError>> + Send + 'static;
 

@@ -82,6 +82,10 @@ impl MemoryBroker {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn publish_all(&self, batch: Vec<Publish>) -> Vec<Result<Published, BrokerError>> {
+        self.change(|log, now| batch.into_iter().map(|publish| log.publish(now, publish)).collect())
+    }
+
     /// Runs one change. The clock is read under the lock, so that time does not go back between two changes, and deliveries
     /// leave under it, so that they leave in order.
     fn change<T>(&self, change: impl FnOnce(&mut Log, Now) -> T) -> T {
@@ -99,7 +103,11 @@ impl MemoryBroker {
 
 impl Broker for MemoryBroker {
     fn publish(&self, batch: Vec<Publish>) -> impl Future<Output = Vec<Result<Published, BrokerError>>> + Send + 'static {
-        ready(self.change(|log, now| batch.into_iter().map(|publish| log.publish(now, publish)).collect()))
+        ready(self.publish_all(batch))
+    }
+
+    fn publish_now(&self, batch: Vec<Publish>) -> Result<Vec<Result<Published, BrokerError>>, Vec<Publish>> {
+        Ok(self.publish_all(batch))
     }
 
     fn attach(&self, topics: Vec<Topic>) -> impl Future<Output = Result<Vec<Position>, BrokerError>> + Send + 'static {

@@ -3,13 +3,15 @@
 //! Cores send it batches of actions; it keeps which core wants which topic, calls the broker, and hands each publication once to each
 //! interested core. Calls are made in the order in which a core asked, and each is carried out by the broker without being waited for, so
 //! a slow read delays nobody else. A core sees deliveries in the order in which the broker made them; an answer comes when it is there,
-//! before or after deliveries that it speaks of, and the hub is prepared for both.
+//! before or after deliveries that it speaks of, and the hub is prepared for both. Request handlers go past it where the broker need not be
+//! waited for ([`direct`]); what they publish is delivered through here all the same.
 //!
 //! Queues: cores wait for room in the mux's inbox (and stop reading their sockets meanwhile); the mux waits for room in a core's
 //! inbox. A core never waits for the mux while it drains its inbox, so the two cannot block each other. Calls under way are bounded by what
 //! the hubs and request handlers that asked may have outstanding, and the broker refuses what it has no room for.
 
 mod calls;
+mod direct;
 mod inbox;
 mod reads;
 
@@ -33,6 +35,7 @@ use crate::clock::Clock;
 use crate::core::inbox::{CoreInbox, ToCore};
 use crate::usage::Payer;
 use calls::{Call, Done};
+use direct::{Direct, DirectTo};
 pub use inbox::MuxInbox;
 use reads::{Read, Reads, Waiter};
 
@@ -57,32 +60,32 @@ pub(crate) enum ToMux {
     Usage(oneshot::Sender<Collected>),
 }
 
-/// Asks the broker why it is away, once there is one.
-type Away = Arc<OnceLock<Box<dyn Fn() -> Vec<String> + Send + Sync>>>;
+/// The broker itself, once there is one.
+type DirectWay = Arc<OnceLock<Box<dyn Direct>>>;
 
 /// Sends to the mux. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct MuxHandle {
     requests: mpsc::Sender<ToMux>,
-    away: Away,
+    direct: DirectWay,
 }
 
 /// What a [`MuxHandle`] sends, for the mux.
 pub(crate) struct MuxRequests {
     requests: mpsc::Receiver<ToMux>,
-    away: Away,
+    direct: DirectWay,
 }
 
 impl MuxHandle {
     pub(crate) fn new() -> (Self, MuxRequests) {
         let (sender, receiver) = mpsc::channel(INBOX);
-        let away = Away::default();
-        (Self { requests: sender, away: Arc::clone(&away) }, MuxRequests { requests: receiver, away })
+        let direct = DirectWay::default();
+        (Self { requests: sender, direct: Arc::clone(&direct) }, MuxRequests { requests: receiver, direct })
     }
 
     /// Why the broker cannot deliver everything at this moment, if so.
     pub(crate) fn away(&self) -> Vec<String> {
-        self.away.get().map_or_else(Vec::new, |away| away())
+        self.direct.get().map_or_else(Vec::new, |broker| broker.away())
     }
 
     /// Requests that wait, and how many may.
@@ -95,10 +98,19 @@ impl MuxHandle {
         self.requests.send(message).await.is_ok()
     }
 
-    /// `payer` is charged for what is accepted.
+    /// Of a core's thread. `payer` is charged for what is accepted.
     pub(crate) async fn publish(&self, batch: Vec<Publish>, payer: Option<Payer>) -> Vec<Result<Published, BrokerError>> {
+        let answer = match self.direct.get() {
+            Some(broker) => broker.publish(batch, payer.as_ref()),
+            None => Err(batch),
+        };
+        let batch = match answer {
+            Ok(results) => return results,
+            Err(batch) => batch,
+        };
         let count = batch.len();
-        self.ask(|answer| ToMux::Publish { batch, payer, answer }).await.unwrap_or_else(|| vec![Err(stopped()); count])
+        // Boxed, since a request is small that need not wait here.
+        Box::pin(self.ask(|answer| ToMux::Publish { batch, payer, answer })).await.unwrap_or_else(|| vec![Err(stopped()); count])
     }
 
     pub(crate) async fn history(&self, query: HistoryQuery) -> Result<HistoryPage, BrokerError> {
@@ -174,11 +186,24 @@ struct Ingress {
 }
 
 impl Ingress {
-    fn of(publish: &Publish, payer: &Payer) -> Option<Box<Self>> {
-        let PublicationKind::Messages(messages) = &publish.draft.kind else { return None };
-        let charge = Charge { app: publish.topic.app, key: payer.key.clone(), transport: Transport::Rest, protocol: payer.protocol };
-        Some(Box::new(Self { charge, channel: publish.topic.channel()?.clone(), bytes: messages.iter().map(Message::size).sum() }))
+    fn of(publish: &Publish, payer: &Payer) -> Option<Self> {
+        size(publish).map(|(channel, bytes)| Self { charge: charge(publish, payer), channel, bytes })
     }
+}
+
+fn charge(publish: &Publish, payer: &Payer) -> Charge {
+    Charge { app: publish.topic.app, key: payer.key.clone(), transport: Transport::Rest, protocol: payer.protocol }
+}
+
+/// Where a message counts and how large it is; `None` for what nobody pays for.
+fn size(publish: &Publish) -> Option<(ChannelName, usize)> {
+    let PublicationKind::Messages(messages) = &publish.draft.kind else { return None };
+    Some((publish.topic.channel()?.clone(), messages.iter().map(Message::size).sum()))
+}
+
+/// What is stored counts, whether or not it was confirmed; its repeat is a duplicate.
+fn is_accepted(result: &Result<Published, BrokerError>) -> bool {
+    matches!(result, Ok(stored) | Err(BrokerError::Unconfirmed(stored)) if !stored.duplicate)
 }
 
 struct RestBatch {
@@ -197,10 +222,10 @@ impl<B: Broker> Mux<B> {
         history_reads: IntCounter,
     ) -> Self {
         let outgoing = cores.iter().map(|_| Vec::new()).collect();
-        let MuxRequests { requests, away } = requests;
-        let asked = Arc::clone(&broker);
+        let MuxRequests { requests, direct } = requests;
+        let way = DirectTo { broker: Arc::clone(&broker), inbox: Arc::clone(&inbox), clock };
         // Handles are made with the requests, so nobody has set it before.
-        let _ = away.set(Box::new(move || asked.away()));
+        let _ = direct.set(Box::new(way));
         Self {
             broker,
             inbox,
@@ -283,7 +308,7 @@ impl<B: Broker> Mux<B> {
         let (number, missing) = (self.rest_count, batch.len());
         self.rest.insert(number, RestBatch { answer, results: vec![Err(stopped()); missing], missing });
         self.publishes.extend(batch.into_iter().enumerate().map(|(place, publish)| {
-            let ingress = payer.and_then(|payer| Ingress::of(&publish, payer));
+            let ingress = payer.and_then(|payer| Ingress::of(&publish, payer)).map(Box::new);
             (publish, Asker::Rest { batch: number, place, ingress })
         }));
     }
@@ -414,10 +439,7 @@ impl<B: Broker> Mux<B> {
         match asker {
             Asker::Hub { core, request } => self.outgoing[core].push(BrokerEvent::Published { request, result }),
             Asker::Rest { batch, place, ingress } => {
-                // What is stored counts, whether or not it was confirmed; its repeat is a duplicate.
-                if let (Some(ingress), Ok(stored) | Err(BrokerError::Unconfirmed(stored))) = (ingress, &result)
-                    && !stored.duplicate
-                {
+                if let Some(ingress) = ingress.filter(|_| is_accepted(&result)) {
                     let Ingress { charge, channel, bytes } = *ingress;
                     self.counters.message_in(self.clock.now(), &charge, channel.namespace(), bytes);
                 }

@@ -1,8 +1,9 @@
 //! The node's usage: every few seconds it is collected from the cores and the mux, spooled, and sent (DESIGN section 7).
 //!
-//! Who counts what is in `docs/counting.md`: the hubs what connections use, the mux what is published over HTTP (the handler may be gone
-//! when the broker answers), the core's thread what else is asked over HTTP ([`local`]). Nothing here is on the path of a message, and nothing
-//! waits for Postgres: batches gather in the spool while it is away.
+//! Who counts what is in `docs/counting.md`: the hubs what connections use; whoever calls the broker what is published over HTTP (the mux,
+//! since the handler may be gone when the broker answers, or the handler's thread where it answers at once); the core's thread what else
+//! is asked over HTTP ([`local`]). Nothing here is on the path of a message, and nothing waits for Postgres: batches gather in the spool
+//! while it is away.
 
 pub(crate) mod local;
 

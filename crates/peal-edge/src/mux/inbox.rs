@@ -9,6 +9,8 @@ use tokio::sync::Notify;
 
 /// Publications that may wait. A mux that is so far behind drops them all and has the heads checked instead: what it missed it reads.
 const DELIVERIES_MAX: usize = 50_000;
+/// As many, and handlers no longer publish past the mux's queue ([`super::direct`]).
+pub(super) const CROWDED: usize = 1_024;
 /// Topics that may wait for a check; more, and everything is checked.
 const INTERRUPTED_MAX: usize = 1_000;
 
@@ -30,6 +32,10 @@ impl MuxInbox {
     pub(super) fn take(&self) -> (Vec<Delivery>, Vec<Vec<Topic>>) {
         let Waiting { deliveries, interrupted } = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         (deliveries, interrupted)
+    }
+
+    pub(super) fn is_crowded(&self) -> bool {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).deliveries.len() >= CROWDED
     }
 
     pub(super) async fn arrived(&self) {

@@ -1,4 +1,4 @@
-//! What requests over HTTP use besides publishing, counted by the core's thread that answers them and collected on it.
+//! What requests over HTTP use, besides what is published through the mux, counted by the core's thread that answers them and collected on it.
 
 use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
@@ -46,6 +46,11 @@ pub(crate) fn count_rejected(now: Now, caller: &Caller, refusal: &Refusal) {
     if let (Some(metric), false) = (Metric::of_refusal(refusal.code), is_free(caller)) {
         COUNTERS.with_borrow_mut(|counters| counters.add_to(now, caller.app.id, metric, 1));
     }
+}
+
+/// Counts something else on this thread's account.
+pub(crate) fn with_counters(count: impl FnOnce(&mut Counters)) {
+    COUNTERS.with_borrow_mut(count);
 }
 
 /// Takes what this thread has counted.
