@@ -1,7 +1,8 @@
 //! The directory: all apps, as one immutable snapshot that every core shares.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use crate::app::App;
 use crate::error::{ErrorCode, Refusal};
@@ -9,15 +10,16 @@ use crate::gate::Gate;
 use crate::id::{AppId, KeyId};
 use crate::key::Key;
 
+/// Its tables hold ids that the server has drawn, so their hash needs no key.
 #[derive(Debug, Clone, Default)]
 pub struct Directory {
     /// The configuration version that this snapshot shows.
     pub version: i64,
     /// False while Postgres is away: then an unknown key may merely be new.
     pub fresh: bool,
-    apps: HashMap<AppId, Arc<App>>,
-    keys: HashMap<KeyId, AppId>,
-    gates: HashMap<AppId, Arc<Gate>>,
+    apps: FxHashMap<AppId, Arc<App>>,
+    keys: FxHashMap<KeyId, AppId>,
+    gates: FxHashMap<AppId, Arc<Gate>>,
 }
 
 impl Directory {

@@ -102,6 +102,13 @@ impl MessageId {
     }
 }
 
+/// In lower case with dashes, which needs no check.
+impl From<uuid::Uuid> for MessageId {
+    fn from(id: uuid::Uuid) -> Self {
+        Self((&*id.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer())).into())
+    }
+}
+
 impl FromStr for MessageId {
     type Err = IdError;
 

@@ -116,39 +116,42 @@ pub(crate) async fn handle(node: &SharedNode, request: Request<Incoming>, visito
 }
 
 async fn dispatch(node: &SharedNode, request: Request<Incoming>, sender: Sender) -> Response<Body> {
-    if request.method() != Method::POST {
-        return route(node, request, sender).await;
+    if request.method() != Method::POST || Hot::of(request.uri().path()).is_none() {
+        // Boxed, so that a publish does not carry the size of every other route.
+        return Box::pin(route(node, request, sender)).await;
     }
-    let path = request.uri().path();
-    let target = match split_app_path(path) {
-        Some((app, "events")) => Some(Hot::Events(app.to_owned())),
-        Some((app, "batch_events")) => Some(Hot::BatchEvents(app.to_owned())),
-        _ => path
-            .strip_prefix("/v1/channels/")
-            .and_then(|rest| rest.strip_suffix("/messages"))
-            .filter(|channel| !channel.contains('/'))
-            .map(|channel| Hot::Publish(decode(channel).into_owned())),
-    };
-    let Some(target) = target else { return route(node, request, sender).await };
     let answer = match Call::read(node, request, sender).await {
-        Ok(call) => match target {
-            Hot::Events(app) => pusher::events(node, &app, &call).await,
-            Hot::BatchEvents(app) => pusher::batch_events(node, &app, &call).await,
-            Hot::Publish(channel) => native::publish(node, &channel, &call).await,
+        Ok(call) => match Hot::of(call.uri.path()) {
+            Some(Hot::Events(app)) => pusher::events(node, app, &call).await,
+            Some(Hot::BatchEvents(app)) => pusher::batch_events(node, app, &call).await,
+            Some(Hot::Publish(channel)) => native::publish(node, &decode(channel), &call).await,
+            None => Err(Refusal::of(ErrorCode::NotFound)),
         },
         Err(refusal) => Err(refusal),
     };
     answer.unwrap_or_else(|refusal| refused(node, &refusal))
 }
 
-enum Hot {
-    Events(String),
-    BatchEvents(String),
-    Publish(String),
+/// The publish paths, with what their middle names.
+enum Hot<'p> {
+    Events(&'p str),
+    BatchEvents(&'p str),
+    /// Still percent-encoded.
+    Publish(&'p str),
 }
 
-fn split_app_path(path: &str) -> Option<(&str, &str)> {
-    path.strip_prefix("/apps/")?.split_once('/')
+impl<'p> Hot<'p> {
+    fn of(path: &'p str) -> Option<Self> {
+        if let Some((app, what)) = path.strip_prefix("/apps/").and_then(|rest| rest.split_once('/')) {
+            return match what {
+                "events" => Some(Self::Events(app)),
+                "batch_events" => Some(Self::BatchEvents(app)),
+                _ => None,
+            };
+        }
+        let channel = path.strip_prefix("/v1/channels/")?.strip_suffix("/messages")?;
+        (!channel.contains('/')).then_some(Self::Publish(channel))
+    }
 }
 
 async fn route(node: &SharedNode, request: Request<Incoming>, sender: Sender) -> Response<Body> {
@@ -277,13 +280,19 @@ pub(crate) fn decode(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }
 
+/// A signed publish has five.
+const PAIRS_USUAL: usize = 6;
+
 /// The decoded pairs of a query, in order; borrowed where nothing was encoded.
 pub(crate) fn query_pairs(uri: &Uri) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
-    fn pair(text: &str) -> (Cow<'_, str>, Cow<'_, str>) {
+    let query = uri.query().unwrap_or_default();
+    let encoded = query.contains('%');
+    let mut pairs = Vec::with_capacity(PAIRS_USUAL);
+    pairs.extend(query.split('&').filter(|text| !text.is_empty()).map(|text| {
         let (name, value) = text.split_once('=').unwrap_or((text, ""));
-        (decode(name), decode(value))
-    }
-    uri.query().unwrap_or_default().split('&').filter(|text| !text.is_empty()).map(pair).collect()
+        if encoded { (decode(name), decode(value)) } else { (Cow::Borrowed(name), Cow::Borrowed(value)) }
+    }));
+    pairs
 }
 
 pub(crate) fn query_parameter(uri: &Uri, name: &str) -> Option<String> {

@@ -210,8 +210,10 @@ impl Log {
             history.scheduled = true;
             self.expiry.push(Reverse((at, topic.clone())));
         }
+        let (before, freed) = (history.len(), history.trim(now));
+        let gone = before - history.len();
         self.pool.add(topic, position, bytes);
-        self.trim(now, topic);
+        self.pool.remove(topic.app, gone, freed);
         self.evict(topic.app);
         self.deliver(topic, &publication);
         position

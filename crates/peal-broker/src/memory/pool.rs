@@ -3,9 +3,10 @@
 //! Invariant: `by_age` of an app names every publication that is kept of it, oldest first (and some that have been trimmed since), and
 //! `by_size` names every app that holds anything. An app that holds nothing is forgotten.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use peal_core::{AppId, Position, Topic};
+use rustc_hash::FxHashMap;
 
 use super::MemoryLimits;
 
@@ -20,7 +21,8 @@ pub(super) struct Pool {
     app_bytes_max: usize,
     step: usize,
     bytes: usize,
-    apps: HashMap<AppId, Share>,
+    /// Nobody chooses their app's id, so the hash needs no key.
+    apps: FxHashMap<AppId, Share>,
     /// In steps.
     by_size: BTreeSet<(usize, AppId)>,
 }
@@ -39,7 +41,7 @@ impl Pool {
             app_bytes_max: limits.app_history_bytes_max,
             step: (limits.history_bytes_max / STEPS).max(1),
             bytes: 0,
-            apps: HashMap::new(),
+            apps: FxHashMap::default(),
             by_size: BTreeSet::new(),
         }
     }
@@ -96,6 +98,6 @@ impl Pool {
     }
 }
 
-fn share_bytes(apps: &HashMap<AppId, Share>, app: AppId) -> usize {
+fn share_bytes(apps: &FxHashMap<AppId, Share>, app: AppId) -> usize {
     apps.get(&app).map_or(0, |share| share.bytes)
 }

@@ -16,11 +16,12 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use peal_core::{ErrorCode, Refusal};
 use peal_hub::{Open, Protocol};
 use peal_wire::ws;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use super::Core;
 use super::handshakes::Turn;
@@ -34,16 +35,36 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// When a client comes back for which no turn was left. Clients add a part of their own.
 const COME_BACK_MS: u64 = 2_000;
 
-/// How long a kept connection may wait for its next request: longer than what libraries and proxies keep theirs.
+/// How long a kept connection may wait for its next request, at least: longer than what libraries and proxies keep theirs. It is looked at
+/// this often, so at most twice as long.
 const IDLE: Duration = Duration::from_secs(75);
+
+/// What has been asked on a connection.
+#[derive(Default)]
+struct Asked {
+    count: Cell<u64>,
+    /// Of them, those that are answered.
+    answered: Cell<u64>,
+    /// Those that were answered when it was last looked at.
+    seen: Cell<u64>,
+}
+
+impl Asked {
+    /// Whether nothing was in progress since the last look.
+    fn look(&self) -> bool {
+        let answered = self.answered.get();
+        self.seen.replace(answered) == answered && self.count.get() == answered
+    }
+}
 
 /// Serves requests until the client goes or upgrades.
 pub(crate) async fn serve(core: Rc<Core>, stream: TcpStream, visitor: Visitor) -> Option<Upgraded> {
     let upgrade: RefCell<Option<Open>> = RefCell::new(None);
-    let asked = Cell::new(false);
+    let asked = Asked::default();
     let service = service_fn(|request: Request<Incoming>| {
         let (core, upgrade, visitor) = (&core, &upgrade, &visitor);
-        asked.set(true);
+        asked.count.set(asked.count.get() + 1);
+        let asked = &asked;
         Box::pin(async move {
             let response = match websocket_protocol(&request) {
                 Some(protocol) => accept_upgrade(core, visitor, &request, protocol, upgrade).await,
@@ -55,30 +76,33 @@ pub(crate) async fn serve(core: Rc<Core>, stream: TcpStream, visitor: Visitor) -
                     response
                 }
             };
+            asked.answered.set(asked.answered.get() + 1);
             Ok::<_, Infallible>(response)
         })
     });
+    // Its own timeout would arm a timer anew for each request. Answers are small, so one buffer is written sooner than two parts.
     let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE)
+        .header_read_timeout(None)
+        .writev(false)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);
     let mut closing = pin!(core.closing.notified());
-    let mut head_late = pin!(tokio::time::sleep(core.node.config.head_timeout));
-    let (mut is_closing, mut is_head_late) = (false, false);
+    // Whoever has sent no request by the first look is no client.
+    let mut look = pin!(tokio::time::sleep(core.node.config.head_timeout));
+    let mut is_closing = false;
     loop {
         // The connection keeps its own state, so polling it anew loses nothing.
         tokio::select! {
+            biased;
             served = poll_fn(|cx| connection.poll_without_shutdown(cx)) => match served {
                 Ok(()) => break,
                 Err(_) => return None,
             },
-            // Whoever has sent no request by now is no client; whoever has may keep the connection.
-            () = &mut head_late, if !is_head_late => {
-                if !asked.get() {
+            () = &mut look => {
+                if asked.look() {
                     return None;
                 }
-                is_head_late = true;
+                look.as_mut().reset(Instant::now() + IDLE);
             }
             // The request in progress is answered, the next one goes elsewhere.
             () = &mut closing, if !is_closing => {
@@ -174,4 +198,20 @@ fn handshake(request: &Request<Incoming>) -> Result<&[u8], Refusal> {
     let key = headers.get(header::SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes);
     key.filter(|key| STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16))
         .ok_or_else(|| Refusal::new(ErrorCode::UpgradeRequired, "Sec-WebSocket-Key is missing or not 16 bytes in base64."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_idle_from_one_look_to_the_next() {
+        let asked = Asked::default();
+        assert!(asked.look(), "nobody has asked anything");
+        asked.count.set(1);
+        assert!(!asked.look() && !asked.look(), "in progress, however long");
+        asked.answered.set(1);
+        assert!(!asked.look(), "answered since the last look");
+        assert!(asked.look());
+    }
 }

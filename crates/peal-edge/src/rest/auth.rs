@@ -189,7 +189,7 @@ async fn key(node: &SharedNode, id: &str) -> Result<FoundKey, Refusal> {
     };
     match look() {
         Err(refusal) if matches!(refusal.code, ErrorCode::UnknownKey | ErrorCode::DirectoryStale) => {
-            node.directory.refresh().await;
+            Box::pin(node.directory.refresh()).await;
             look()
         }
         answer => answer,

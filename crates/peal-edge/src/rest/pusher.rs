@@ -31,7 +31,7 @@ pub(crate) async fn events(node: &SharedNode, app: &str, call: &Call) -> Answer 
     }
     let mut answers = Vec::with_capacity(trigger.channels.len());
     for channel in &trigger.channels {
-        answers.push((channel.as_str(), attributes(node, &caller.app, channel, info).await?));
+        answers.push((channel.as_str(), Box::pin(attributes(node, &caller.app, channel, info)).await?));
     }
     Ok(json(encode_trigger_answer(answers)))
 }
@@ -43,16 +43,17 @@ pub(crate) async fn batch_events(node: &SharedNode, app: &str, call: &Call) -> A
         require_publish(&caller, &event.channel, &event.message)?;
     }
     admit(node, &caller, batch.len())?;
-    let asked: Vec<(ChannelName, Info)> = batch.iter().map(|event| (event.channel.clone(), event.info)).collect();
+    let wants = batch.iter().any(|event| !event.info.is_empty());
+    let asked: Vec<(ChannelName, Info)> = batch.iter().filter(|_| wants).map(|event| (event.channel.clone(), event.info)).collect();
     let now = node.now();
     let drafts = batch.into_iter().map(|event| draft(&caller.app, &event.channel, event.message, event.exclude, now)).collect();
     publish(node, &caller, drafts).await?;
-    if asked.iter().all(|(_, info)| info.is_empty()) {
+    if asked.is_empty() {
         return Ok(json(EMPTY));
     }
     let mut answers: Vec<Attributes> = Vec::with_capacity(asked.len());
     for (channel, info) in &asked {
-        answers.push(attributes(node, &caller.app, channel, *info).await?);
+        answers.push(Box::pin(attributes(node, &caller.app, channel, *info)).await?);
     }
     Ok(json(encode_batch_answer(answers)))
 }
@@ -107,9 +108,7 @@ async fn publish(node: &SharedNode, caller: &Caller, drafts: Vec<Publish>) -> Re
 
 /// A UUIDv7: sorts by time, unique without coordination. Its random part comes from this thread's generator, not from a system call.
 pub(crate) fn new_message_id(now: Now) -> MessageId {
-    let id = uuid::Builder::from_unix_timestamp_millis(now.wall_ms, &rand::random()).into_uuid();
-    let mut text = uuid::Uuid::encode_buffer();
-    id.hyphenated().encode_lower(&mut text).parse().expect("a UUID is a valid message id")
+    uuid::Builder::from_unix_timestamp_millis(now.wall_ms, &rand::random()).into_uuid().into()
 }
 
 pub(crate) fn broker_refusal(error: &BrokerError) -> Refusal {
