@@ -19,6 +19,8 @@ pub(crate) struct Socket {
     pub(crate) blocked: Cell<bool>,
     /// Our side is shut; what the client still sends is discarded until it closes too.
     pub(crate) finished: Cell<bool>,
+    /// The client has sent its close frame, after which it sends nothing.
+    pub(crate) client_closed: Cell<bool>,
     /// Until it has authenticated, where its address has limits.
     pub(crate) waiting: Cell<Option<Box<Waiting>>>,
     waker: RefCell<Option<Waker>>,
@@ -31,6 +33,7 @@ impl Socket {
             stream: RefCell::new(stream),
             blocked: Cell::new(false),
             finished: Cell::new(false),
+            client_closed: Cell::new(false),
             waiting: Cell::new(waiting),
             waker: RefCell::new(None),
         }
@@ -55,11 +58,14 @@ impl Socket {
         self.wake();
     }
 
-    /// Sends FIN after what was written. The connection's task lingers for the client's own close.
+    /// Sends FIN after what was written. The connection's task lingers for the client's own close; if that came first, it ends at once, and
+    /// the FIN is sent with its end.
     pub(crate) fn finish(&self) {
         if !self.finished.replace(true) {
-            // A socket that is gone already has nothing to shut.
-            let _ = socket2::SockRef::from(&*self.stream.borrow()).shutdown(Shutdown::Write);
+            if !self.client_closed.get() {
+                // A socket that is gone already has nothing to shut.
+                let _ = socket2::SockRef::from(&*self.stream.borrow()).shutdown(Shutdown::Write);
+            }
             self.wake();
         }
     }

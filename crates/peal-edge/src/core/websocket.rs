@@ -54,7 +54,7 @@ pub(crate) async fn run(core: Rc<Core>, upgraded: Upgraded) {
         tokio::task::yield_now().await;
     }
     drop(registered);
-    if socket.finished.get() {
+    if socket.finished.get() && !socket.client_closed.get() {
         // Reading on lets the kernel deliver our close frame instead of resetting the connection.
         let _ = tokio::time::timeout(LINGER, poll_fn(|cx| discard(&core, &socket, cx))).await;
     }
@@ -122,7 +122,10 @@ fn receive(core: &Rc<Core>, socket: &Socket, decoder: &mut ws::Decoder, bytes: &
             Ok(Some(ws::Event::Binary(data))) => Incoming::Binary(data.len()),
             Ok(Some(ws::Event::Ping(data))) => Incoming::Ping(data),
             Ok(Some(ws::Event::Pong(_))) => Incoming::Pong,
-            Ok(Some(ws::Event::Close { code, .. })) => Incoming::Close(code),
+            Ok(Some(ws::Event::Close { code, .. })) => {
+                socket.client_closed.set(true);
+                Incoming::Close(code)
+            }
             Ok(None) => return ControlFlow::Continue(()),
             Err(violation) => {
                 let incoming =
