@@ -12,6 +12,10 @@ impl Hub {
         let Some(audience) = self.topics.get_mut(index).and_then(|topic| topic.messages_mut()) else { return };
         let Some(connection) = self.connections.get_mut(slot) else { return };
         let at = audience.subscribers.len() as u32;
+        if audience.subscribers.is_empty() {
+            // Most channels have one.
+            audience.subscribers.reserve_exact(1);
+        }
         audience.subscribers.push(Subscriber { slot, stage: Stage::Joining, pusher: connection.pusher, since: 0 });
         audience.unsettled += 1;
         connection.unsettled += 1;
