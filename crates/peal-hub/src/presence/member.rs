@@ -40,6 +40,8 @@ struct Change {
     users_max: Option<u32>,
     /// Native requests to answer.
     replies: Vec<u64>,
+    /// It is a member, whom the broker has lost: tried until it succeeds, since nobody would be told otherwise.
+    again: bool,
 }
 
 #[derive(Debug)]
@@ -77,7 +79,8 @@ impl Hub {
         let Some(owner) = self.connections.handle(slot) else { return Ok(()) };
         let Entering { user, data, users_max, reply } = entering;
         let member = Member { user, connection: connection_id, data };
-        let change = Change { op: PresenceOp::Enter, member: member.clone(), users_max, replies: reply.into_iter().collect() };
+        let change =
+            Change { op: PresenceOp::Enter, member: member.clone(), users_max, replies: reply.into_iter().collect(), again: false };
         let key = match self.member_find(connection_id, topic) {
             Some(key) => key,
             None => {
@@ -131,7 +134,7 @@ impl Hub {
         let member = Member { user: id.to_string().into(), connection: id, data: None };
         let Some(local) = self.members.get_mut(key as usize) else { return };
         local.present = Some(member.clone());
-        local.queue(Change { op: PresenceOp::Enter, member, users_max: None, replies: Vec::new() });
+        local.queue(Change { op: PresenceOp::Enter, member, users_max: None, replies: Vec::new(), again: false });
         self.member_drive(key);
     }
 
@@ -190,7 +193,7 @@ impl Hub {
     fn member_depart(&mut self, key: u32, reply: Option<u64>) {
         let Some(local) = self.members.get_mut(key as usize) else { return };
         if let Some(member) = local.present.take() {
-            let change = Change { op: PresenceOp::Leave, member, users_max: None, replies: reply.into_iter().collect() };
+            let change = Change { op: PresenceOp::Leave, member, users_max: None, replies: reply.into_iter().collect(), again: false };
             local.queue(change);
         }
         self.member_drive(key);
@@ -243,7 +246,7 @@ impl Hub {
             if let Some(member) = local.present.clone() {
                 // Who joins with it waits until it is there again.
                 local.entered = None;
-                local.queue(Change { op: PresenceOp::Enter, member, users_max: None, replies: Vec::new() });
+                local.queue(Change { op: PresenceOp::Enter, member, users_max: None, replies: Vec::new(), again: true });
             }
             self.member_drive(key);
         }

@@ -40,6 +40,8 @@ struct Node {
     skew_ms: i64,
     /// Its node lives.
     up: bool,
+    /// It was told that it is attached to the app's commands: before, none is promised to it.
+    hears_commands: bool,
     /// Its node stands still until then.
     frozen_until_ms: u64,
     /// The earliest tick that is scheduled.
@@ -215,6 +217,7 @@ impl World {
             life,
             skew_ms: 0,
             up: true,
+            hears_commands: false,
             frozen_until_ms: 0,
             tick_ms: None,
             up_ms: self.now_ms,

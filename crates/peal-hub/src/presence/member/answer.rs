@@ -70,8 +70,8 @@ impl Hub {
         self.member_drive(key);
     }
 
-    /// Whether the broker carried it out is unknown. A join and a leave are tried until they succeed; a native client is told, and what
-    /// may have entered leaves.
+    /// Whether the broker carried it out is unknown. A join, a leave and a member whom the broker has lost are tried until they succeed; a native
+    /// client that asked is told, and what may have entered leaves.
     fn member_failed(&mut self, key: u32, owner: Option<u32>) {
         let (min_ms, max_ms) = (self.config.retry_min_ms, self.config.retry_max_ms);
         let Some(local) = self.members.get_mut(key as usize) else { return };
@@ -81,7 +81,7 @@ impl Hub {
         let Some(change) = local.changes.front_mut() else { return };
         let replies = std::mem::take(&mut change.replies);
         let mut forget = false;
-        if change.op == PresenceOp::Enter && !local.pusher {
+        if change.op == PresenceOp::Enter && !local.pusher && !change.again {
             if local.entered.is_some() {
                 local.changes.pop_front();
             } else {

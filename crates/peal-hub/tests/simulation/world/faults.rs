@@ -87,7 +87,7 @@ impl World {
         let client = self.rng.index(self.clients.len());
         let topic = Topic::control(app::app_id());
         let Some((client_id, link)) = self.clients[client].client_id().zip(self.clients[client].link.as_ref()) else { return };
-        if !self.broker.attached(&topic).contains(&link.hub) {
+        if !self.broker.attached(&topic).contains(&link.hub) || !self.nodes[link.hub].hears_commands {
             return;
         }
         self.trace.note(self.now_ms, || format!("client {client} is to be disconnected"));

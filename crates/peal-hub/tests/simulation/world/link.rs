@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use peal_core::exchange::{BrokerError, Delivery};
-use peal_core::{Publication, Topic};
+use peal_core::{Lane, Publication, Topic};
 use peal_hub::{Action, BrokerEvent};
 
 use super::{Event, Phase, World};
@@ -123,6 +123,9 @@ impl World {
 
     pub(super) fn hub_is_told(&mut self, hub: usize, event: BrokerEvent) {
         self.trace.note(self.now_ms, || format!("hub {hub} is told {}", brief(&event)));
+        if let BrokerEvent::Attached { topic, result: Ok(_) } = &event {
+            self.nodes[hub].hears_commands |= topic.lane == Lane::Control;
+        }
         let now = self.now(hub);
         self.nodes[hub].hub.broker(now, event);
         self.settle(hub);
