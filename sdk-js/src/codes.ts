@@ -74,6 +74,7 @@ export const codes = {
   too_many_errors: 42908,
   address_limit: 42909,
   quota_exceeded: 42911,
+  fan_out_behind: 42912,
   internal: 50000,
   unavailable: 50300,
   directory_stale: 50301,

@@ -134,6 +134,7 @@ error_table! {
     TooManyErrors = 42908 "too_many_errors" 429, 4108, Some(4100), Backoff, "The connection sent too many frames that had to be refused. Correct the client, then reconnect.";
     AddressLimit = 42909 "address_limit" 429, 4110, Some(4100), Backoff, "Too many connections or failed authentications from this network address. Try again after retry_after.";
     QuotaExceeded = 42911 "quota_exceeded" 429, 4004, Some(4301), Never, "The plan's messages of this month are used up. Take a larger plan, or wait until retry_after for the next month.";
+    FanOutBehind = 42912 "fan_out_behind" 429, 4100, Some(4301), Backoff, "The app publishes faster than its subscribers can be sent it. Try again after retry_after.";
     SlowConsumer = 42907 "slow_consumer" 429, 4203, Some(4200), Now, "The connection took no data for too long and lost its place. Reconnect and resume.";
 
     // We cannot now.

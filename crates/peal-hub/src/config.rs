@@ -87,8 +87,8 @@ impl Default for HubConfig {
             slice_subscribers: 256,
             small_fan_out: 32,
             pass_publications: 64,
-            waiting_publications: 1_024,
-            waiting_bytes: 4 * 1024 * 1024,
+            waiting_publications: 8_192,
+            waiting_bytes: 16 * 1024 * 1024,
             native_presence_grace_ms: 5_000,
         }
     }

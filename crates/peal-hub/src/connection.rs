@@ -70,8 +70,8 @@ impl Connection {
     }
 }
 
-/// What a write costs beside its bytes, in bytes: about what the kernel could copy in that time.
-pub(crate) const WRITE_COST: usize = 4 * 1024;
+/// What a write costs beside its bytes.
+pub(crate) const WRITE_COST: usize = peal_core::gate::DELIVERY_COST as usize;
 
 /// Who is written first. Each has half of the writes while the other has some too: so replies, pings and small fan-outs wait for no large
 /// one, and a flood of them does not stop the large ones.

@@ -93,14 +93,6 @@ pub struct FanOutCounts {
     pub overflows: u64,
 }
 
-impl FanOutCounts {
-    /// Every count under its name.
-    pub fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
-        let Self { slices, lagged, caught_up, dropped, overflows } = *self;
-        [("slices", slices), ("lagged", lagged), ("caught_up", caught_up), ("dropped", dropped), ("overflows", overflows)].into_iter()
-    }
-}
-
 impl MessagesAudience {
     /// Whether releases pass by the backlog: then nobody becomes live, because the backlog would not bring what comes next.
     pub(crate) fn is_passed_over(&self) -> bool {
@@ -376,12 +368,19 @@ impl Hub {
         }
     }
 
-    fn owe(&mut self, _app: AppId, debt: u64) {
+    /// The entry of an app lives for as long as it has connections here, and so for as long as it owes anything.
+    fn owe(&mut self, app: AppId, debt: u64) {
         self.fan_out.debt += debt;
+        if let Some(entry) = self.apps.get(&app) {
+            entry.gate.owe(debt);
+        }
     }
 
-    fn pay(&mut self, _app: AppId, debt: u64) {
+    fn pay(&mut self, app: AppId, debt: u64) {
         self.fan_out.debt -= debt;
+        if let Some(entry) = self.apps.get(&app) {
+            entry.gate.pay(debt);
+        }
     }
 }
 

@@ -184,6 +184,28 @@ fn a_small_app_does_not_wait_for_a_large_one() {
     assert_eq!(data(&mut rig, bob), ["1", "2"]);
 }
 
+#[test]
+fn who_publishes_faster_than_it_can_be_handed_out_is_told_to_wait_and_nobody_loses_anything() {
+    let mut rig = Rig::new();
+    let handles = subscribers(&mut rig, 300);
+    let ada = rig.native("ada");
+    let publish = json!({"publish": {"channel": "other", "data": "x"}});
+    for n in 0..900 {
+        rig.publish_quietly("room", "said", &n.to_string());
+    }
+    rig.hub.receive(rig.now, ada, Incoming::Text(r#"{"id":900,"publish":{"channel":"other","data":"x"}}"#));
+    // Without slices in between: only what is waiting to be written is written.
+    rig.write(ada);
+    let refused = rig.reply(ada, 900);
+    assert_eq!(refused["error"]["name"], "fan_out_behind", "{refused}");
+    assert!(refused["error"]["retry_after"].as_u64().is_some_and(|ms| ms > 0), "{refused}");
+    for handle in handles {
+        rig.hub.receive(rig.now, handle, Incoming::Text(r#"{"event":"pusher:unsubscribe","data":{"channel":"room"}}"#));
+    }
+    assert!(rig.ask(ada, publish)["ok"].is_object(), "nobody waits for it any more");
+    rig.assert_empty();
+}
+
 /// A slice, and who is written after it.
 fn turn(rig: &mut Rig) -> Vec<Handle> {
     rig.hub.work(rig.now);
