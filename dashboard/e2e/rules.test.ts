@@ -19,7 +19,11 @@ afterAll(() => browser.close())
 it('are added, ordered, tried with the changes unsaved, and saved', async () => {
   const { page } = tab
   await add(page, 'chat.*')
-  await add(page, 'chat.vip', async (drawer) => drawer.getByRole('switch', { name: 'Client events' }).check())
+  await add(page, 'chat.vip', async (drawer) => {
+    await drawer.getByRole('switch', { name: 'Client events' }).check()
+    await drawer.getByLabel('A publish is answered').selectOption('replicated')
+    await drawer.getByText('the publisher is told to repeat it').waitFor()
+  })
   expect(await order(page)).toEqual(['chat.*', 'chat.vip'])
 
   const tester = page.getByLabel('Which rule decides about')
@@ -46,6 +50,7 @@ it('are added, ordered, tried with the changes unsaved, and saved', async () => 
   await page.reload()
   await page.getByRole('listitem', { name: 'Default rule' }).waitFor()
   expect(await order(page)).toEqual(['chat.vip', 'chat.*'])
+  await page.getByRole('listitem', { name: 'Rule 1, chat.vip' }).getByText('confirmed by a replica').waitFor()
 })
 
 it('that somebody else saved meanwhile are told, and nothing is lost', async () => {

@@ -28,13 +28,7 @@ pub struct RuleSettings {
     pub presence_grace_ms: Option<u32>,
     /// Tighter than the app's limit, in bytes.
     pub message_bytes: Option<u32>,
-    /// Left out when it is the default, so that the previous release can read it.
-    #[serde(skip_serializing_if = "is_default")]
     pub durability: Durability,
-}
-
-fn is_default(durability: &Durability) -> bool {
-    *durability == Durability::default()
 }
 
 impl Default for RuleSettings {
@@ -186,15 +180,6 @@ mod tests {
             RuleSettings { history: Retention { count: 500, ttl_ms: 7_200_000 }, message_bytes: Some(10_000), ..RuleSettings::default() };
         let rules = Rules { ordered: vec![rule("a", long)], default: RuleSettings::default() };
         assert_eq!(rules.within(&limits), Rules { ordered: vec![rule("a", cut)], default: RuleSettings::default() });
-    }
-
-    #[test]
-    fn the_default_durability_is_not_written_so_that_the_previous_release_reads_rules() {
-        let written = |durability| serde_json::to_value(RuleSettings { durability, ..RuleSettings::default() }).expect("JSON");
-        assert_eq!(written(Durability::Fast).get("durability"), None);
-        assert_eq!(written(Durability::Replicated)["durability"], "replicated");
-        let read: RuleSettings = serde_json::from_value(written(Durability::Replicated)).expect("read back");
-        assert_eq!(read.durability, Durability::Replicated);
     }
 
     #[test]

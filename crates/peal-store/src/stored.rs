@@ -18,7 +18,7 @@ pub(crate) fn settings<T: Default + Serialize + DeserializeOwned>(what: &str, mu
 
 #[cfg(test)]
 mod tests {
-    use peal_core::Features;
+    use peal_core::{Durability, Features, Retention, RuleSettings};
     use serde_json::json;
 
     use super::*;
@@ -28,5 +28,19 @@ mod tests {
         let read: Features = settings("features", json!({ "watchlist": true, "telepathy": 3 })).unwrap();
         assert_eq!(read, Features { watchlist: true, ..Features::default() });
         assert!(settings::<Features>("features", json!({ "watchlist": "yes" })).is_err());
+    }
+
+    #[test]
+    fn every_setting_of_a_rule_is_read_as_it_was_written() {
+        let written = RuleSettings {
+            history: Retention { count: 500, ttl_ms: 3_600_000 },
+            client_events: true,
+            anonymous: true,
+            presence_grace_ms: Some(0),
+            message_bytes: Some(100),
+            durability: Durability::Replicated,
+        };
+        let stored = serde_json::to_value(&written).unwrap();
+        assert_eq!(settings::<RuleSettings>("rule", stored).unwrap(), written);
     }
 }
