@@ -3,6 +3,8 @@
 use peal_core::usage::Metric;
 use peal_core::{App, AppId, Topic};
 use peal_hub::Handle;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 
 use crate::cores::Cores;
@@ -342,4 +344,57 @@ fn after_an_interruption_cores_tell_each_other_everything() {
     cores.after(1_000);
     assert_eq!(counts(&mut cores.rigs[0], ada), [3]);
     cores.assert_empty();
+}
+
+/// The last number that a client was told.
+fn last_count(rig: &mut Rig, handle: Handle) -> Option<u64> {
+    let told = rig.jsons(handle).into_iter().filter(|frame| frame["event"] == "pusher_internal:subscription_count").next_back()?;
+    let data: Value = serde_json::from_str(told["data"].as_str().expect("a string")).expect("JSON");
+    data["subscription_count"].as_u64()
+}
+
+/// Joins, leaves, a broker that is away or loses, links that are interrupted, cores that hear of each other late.
+fn random_hours(seed: u64) {
+    const CHANNELS: [&str; 3] = ["a", "b", "private-c"];
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut cores = Cores::new(3, &counting());
+    let mut clients: Vec<(usize, Handle, &str)> = Vec::new();
+    for _ in 0..60 {
+        let core = rng.random_range(0..3);
+        match rng.random_range(0..12) {
+            0..5 => {
+                let channel = CHANNELS[rng.random_range(0..3)];
+                let client = cores.pusher(core);
+                cores.rigs[core].pusher_subscribe(client, channel);
+                clients.push((core, client, channel));
+            }
+            5..8 if !clients.is_empty() => {
+                let (core, client, _) = clients.swap_remove(rng.random_range(0..clients.len()));
+                cores.cut(core, client);
+            }
+            8 => cores.model.away = !cores.model.away,
+            9 => cores.model.lose = rng.random_range(0..3),
+            10 => cores.rigs[core].broker(peal_hub::BrokerEvent::Interrupted { topics: vec![] }),
+            _ if cores.strangers => cores.introduce(),
+            _ => cores.strangers = true,
+        }
+        cores.after(rng.random_range(0..20) * 10);
+    }
+    (cores.model.away, cores.model.lose) = (false, 0);
+    cores.introduce();
+    cores.after(6_000);
+    for core in 0..3 {
+        cores.rigs[core].broker(peal_hub::BrokerEvent::Interrupted { topics: vec![] });
+    }
+    cores.after(6_000);
+    for (core, client, channel) in &clients {
+        let there = clients.iter().filter(|(_, _, other)| other == channel).count() as u64;
+        assert_eq!(last_count(&mut cores.rigs[*core], *client), Some(there), "{channel} on core {core}, seed {seed}");
+    }
+    cores.assert_empty();
+}
+
+#[test]
+fn whatever_happens_everybody_is_told_the_same_number_in_the_end() {
+    (0..60).for_each(random_hours);
 }
