@@ -11,7 +11,7 @@ use peal_core::{AppId, ChannelName, ConnectionId, Member, PresenceOp, Topic};
 use serde_json::{Value, json};
 
 use crate::fleet::Fleet;
-use crate::support::{APP, Socket, TestNode};
+use crate::support::{APP, PATIENCE, Socket, TestNode};
 
 /// The data of an event, which is JSON in a string.
 fn data(frame: &Value) -> Value {
@@ -131,11 +131,19 @@ async fn the_users_of_a_dead_node_are_offline_once_its_lease_has_ended() {
     let doomed = opening.broker(Arc::<peal_edge::MuxInbox>::default());
     let topic = Topic::presence(APP.id.parse::<AppId>().expect("an id"), ChannelName::online("bob").expect("a name"));
     let member = Member { user: "bob".into(), connection: ConnectionId::new(place, 1), data: None };
-    let update = PresenceUpdate { topic, op: PresenceOp::Enter, member, users_max: None };
+    let update = PresenceUpdate { topic: topic.clone(), op: PresenceOp::Enter, member, users_max: None };
     doomed.presence_update(update).await.expect("enters");
     let (mut ada, list) = sign_in(&fleet.nodes[0], "ada", &["bob"]).await;
     assert_eq!(list, one("online", "bob"));
     drop(doomed);
+    let options = RedisOptions::new(&fleet.redis.url()).expect("a URL");
+    let witness = RedisBroker::open(options).await.expect("opens").broker(Arc::<peal_edge::MuxInbox>::default());
+    let buried = async {
+        while !witness.presence_members(topic.clone()).await.expect("reads").members.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(3 * PATIENCE, buried).await.expect("a survivor puts the dead node's members away");
     assert_eq!(watched(&mut ada).await, one("offline", "bob"));
     fleet.stop().await;
 }
