@@ -20,7 +20,7 @@ SDK_SOURCES := $(shell find sdk-js/src sdk-js/scripts sdk-js/package.json sdk-js
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public dashboard/tools dashboard/index.html dashboard/package.json \
 	dashboard/vite.config.ts dashboard/tsconfig.json sdk-js/src -type f -not -name '*.test.ts' -not -name '*.test.tsx')
 
-.PHONY: help dev build release test lint docs cluster cluster-restart cluster-tools sdk dashboard tools
+.PHONY: help dev build release test test-deep lint docs cluster cluster-restart cluster-tools sdk dashboard tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,6 +36,9 @@ release: sdk dashboard ## build target/release/peal, which knows its commit
 
 test: tools $(POSTGRES_STAMP) ## install what tests need, then check everything; ends with a count and the ten slowest
 	@cargo run --quiet --package peal-testkit --bin peal-check -- $(ARGS)
+
+test-deep: tools $(POSTGRES_STAMP) ## the simulation with 10,000 seeds and every fault with more of everything; at most 40 minutes
+	@cargo run --quiet --package peal-testkit --bin peal-check -- --deep $(ARGS)
 
 lint: tools ## formatting, clippy and the JavaScript linters
 	@cargo run --quiet --package peal-testkit --bin peal-check -- --only fmt --only clippy --only sdk-lint --only dashboard-lint --only dashboard-typecheck

@@ -18,6 +18,8 @@ const ALONE: [&str; 1] = ["canary"];
 
 /// A binary that runs longer hangs.
 const BINARY_WITHIN: Duration = Duration::from_secs(10 * 60);
+/// The deep ones together have 40 minutes.
+const DEEP_BINARY_WITHIN: Duration = Duration::from_secs(20 * 60);
 
 pub(super) fn run(context: &Context) -> Outcome {
     let environment = match context.environment() {
@@ -27,13 +29,29 @@ pub(super) fn run(context: &Context) -> Outcome {
     let (alone, together): (Vec<TestBinary>, Vec<TestBinary>) =
         context.artifacts().tests.into_iter().partition(|binary| ALONE.contains(&binary.target.as_str()));
     let total = Mutex::new(Outcome::default());
-    run_all(together, context.cores, &environment, &total);
-    run_all(alone, 1, &environment, &total);
+    run_all(together, context.cores, &environment, BINARY_WITHIN, &total);
+    run_all(alone, 1, &environment, BINARY_WITHIN, &total);
+    total.into_inner().expect("nobody panics with this lock")
+}
+
+/// One test binary, told by a variable that it has time.
+pub(super) fn deep(context: &Context, target: &str, (name, value): (&str, &str)) -> Outcome {
+    let mut environment = match context.environment() {
+        Ok(environment) => environment,
+        Err(why) => return Outcome::failed(why),
+    };
+    environment.insert(name.into(), value.into());
+    let binaries: Vec<TestBinary> = context.artifacts().tests.into_iter().filter(|binary| binary.target == target).collect();
+    if binaries.is_empty() {
+        return Outcome::failed(format!("there is no test binary `{target}`"));
+    }
+    let total = Mutex::new(Outcome::default());
+    run_all(binaries, 1, &environment, DEEP_BINARY_WITHIN, &total);
     total.into_inner().expect("nobody panics with this lock")
 }
 
 /// Runs these binaries, so many at a time, in this order.
-fn run_all(binaries: Vec<TestBinary>, at_once: usize, environment: &BTreeMap<String, String>, total: &Mutex<Outcome>) {
+fn run_all(binaries: Vec<TestBinary>, at_once: usize, environment: &BTreeMap<String, String>, within: Duration, total: &Mutex<Outcome>) {
     let waiting = Mutex::new(binaries.into_iter());
     std::thread::scope(|scope| {
         for _ in 0..at_once {
@@ -50,7 +68,7 @@ fn run_all(binaries: Vec<TestBinary>, at_once: usize, environment: &BTreeMap<Str
                         .env("CARGO_MANIFEST_DIR", &binary.package_root)
                         .env("CARGO_PKG_NAME", &binary.package)
                         .current_dir(&binary.package_root);
-                    let outcome = process::run(&mut command, BINARY_WITHIN).map_or_else(Outcome::failed, |done| read(&binary, &done));
+                    let outcome = process::run(&mut command, within).map_or_else(Outcome::failed, |done| read(&binary, &done));
                     let mut total = total.lock().expect("nobody panics with this lock");
                     total.tests.extend(outcome.tests);
                     total.failures.extend(outcome.failures);

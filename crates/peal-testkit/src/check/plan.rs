@@ -13,19 +13,25 @@ pub(super) struct Step {
     pub(super) lane: Option<&'static str>,
     pub(super) weight: usize,
     pub(super) run: fn(&Context) -> Outcome,
+    /// Only for `--deep`: the same tests with more of everything.
+    pub(super) deep: bool,
 }
 
 const fn step(name: &'static str, after: &'static [&'static str], run: fn(&Context) -> Outcome) -> Step {
-    Step { name, after, lane: None, weight: 1, run }
+    Step { name, after, lane: None, weight: 1, run, deep: false }
 }
 
 const fn cargo_step(name: &'static str, after: &'static [&'static str], run: fn(&Context) -> Outcome) -> Step {
-    Step { name, after, lane: Some("cargo"), weight: 1, run }
+    Step { name, after, lane: Some("cargo"), weight: 1, run, deep: false }
+}
+
+const fn deep_step(name: &'static str, run: fn(&Context) -> Outcome) -> Step {
+    Step { name, after: &["build"], lane: Some("cargo"), weight: ALL_CORES, run, deep: true }
 }
 
 /// In the order in which they start when several could. The binary embeds the SDK and the dashboard, so these are built before it, and
 /// their tests do not build them again. Tests that measure time have the machine to themselves.
-pub(super) const STEPS: [Step; 22] = [
+pub(super) const STEPS: [Step; 24] = [
     step("tools", &[], tools::check),
     cargo_step("fmt", &["tools"], cargo::fmt),
     step("sdk-install", &["tools"], |context| node::install(context, node::SDK)),
@@ -43,11 +49,13 @@ pub(super) const STEPS: [Step; 22] = [
     step("dashboard-typecheck", &["dashboard-install"], |context| node::script(context, node::DASHBOARD, "typecheck")),
     step("dashboard-size", &["dashboard-build"], |context| node::script(context, node::DASHBOARD, "size")),
     step("dashboard-unit", &["dashboard-install"], |context| node::vitest(context, node::DASHBOARD, &[])),
-    Step { name: "rust", after: &["build"], lane: Some("cargo"), weight: ALL_CORES, run: libtest::run },
+    Step { name: "rust", after: &["build"], lane: Some("cargo"), weight: ALL_CORES, run: libtest::run, deep: false },
     cargo_step("doc", &["build"], cargo::doc),
     step("sdk-integration", &["build"], |context| node::vitest(context, node::SDK, &["--project", "integration"])),
     step("compat", &["build", "compat-install"], |context| node::vitest(context, node::COMPAT, &[])),
     step("dashboard-e2e", &["build"], |context| node::vitest(context, node::DASHBOARD, &["--config", "e2e/vitest.config.ts"])),
+    deep_step("simulation-deep", |context| libtest::deep(context, "simulation", ("PEAL_SIM_SEEDS", "10000"))),
+    deep_step("faults-deep", |context| libtest::deep(context, "faults", ("PEAL_TEST_DEEP", "1"))),
 ];
 
 /// The names that `--only` takes.

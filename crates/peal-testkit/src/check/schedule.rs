@@ -9,10 +9,10 @@ use super::plan::{self, STEPS, Step};
 use super::report::{self, Report};
 use super::{Context, Outcome};
 
-/// Runs these steps and what they need, or all. Prints as it goes, the verdict last.
+/// Runs these steps and what they need; without any, all the ordinary or all the deep ones. Prints as it goes, the verdict last.
 #[must_use]
-pub fn run(only: &[String]) -> ExitCode {
-    let wanted = match wanted(only) {
+pub fn run(only: &[String], deep: bool) -> ExitCode {
+    let wanted = match wanted(only, deep) {
         Ok(wanted) => wanted,
         Err(why) => {
             eprintln!("{why}");
@@ -52,11 +52,11 @@ pub fn run(only: &[String]) -> ExitCode {
 }
 
 /// Indices of the named steps and all they need.
-fn wanted(only: &[String]) -> Result<BTreeSet<usize>, String> {
-    if only.is_empty() {
-        return Ok((0..STEPS.len()).collect());
-    }
+fn wanted(only: &[String], deep: bool) -> Result<BTreeSet<usize>, String> {
     let mut wanted = BTreeSet::new();
+    if only.is_empty() {
+        (0..STEPS.len()).filter(|at| STEPS[*at].deep == deep).for_each(|at| add_with_needs(at, &mut wanted));
+    }
     for name in only {
         let at = plan::find(name).ok_or_else(|| format!("there is no step `{name}`; --list shows them"))?;
         add_with_needs(at, &mut wanted);
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn one_lane_runs_one_step_and_cores_bound_the_rest() {
-        let mut board = Board::new(&wanted(&[]).expect("all"), 2);
+        let mut board = Board::new(&wanted(&[], false).expect("all"), 2);
         assert_eq!(start_all(&mut board), ["tools"]);
         finish(&mut board, "tools", true);
         assert_eq!(start_all(&mut board), ["fmt", "sdk-install"]);
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn what_needs_a_failed_step_is_given_up_and_the_rest_goes_on() {
-        let mut board = Board::new(&wanted(&[]).expect("all"), 2);
+        let mut board = Board::new(&wanted(&[], false).expect("all"), 2);
         start_all(&mut board);
         finish(&mut board, "tools", true);
         start_all(&mut board);
@@ -168,8 +168,18 @@ mod tests {
 
     #[test]
     fn a_chosen_step_brings_what_it_needs_and_nothing_else() {
-        let chosen: Vec<_> = wanted(&["sdk-unit".into()]).expect("a step").into_iter().map(|at| STEPS[at].name).collect();
+        let chosen: Vec<_> = wanted(&["sdk-unit".into()], false).expect("a step").into_iter().map(|at| STEPS[at].name).collect();
         assert_eq!(chosen, ["tools", "sdk-install", "sdk-build", "sdk-unit"]);
-        assert!(wanted(&["nonsense".into()]).is_err());
+        assert!(wanted(&["nonsense".into()], false).is_err());
+    }
+
+    #[test]
+    fn deep_steps_run_only_when_asked_for_and_bring_only_what_they_need() {
+        let names = |only: &[String], deep| wanted(only, deep).expect("steps").into_iter().map(|at| STEPS[at].name).collect::<Vec<_>>();
+        assert!(!names(&[], false).iter().any(|name| name.ends_with("-deep")));
+        let deep = names(&[], true);
+        assert!(deep.contains(&"simulation-deep") && deep.contains(&"faults-deep") && deep.contains(&"build"), "{deep:?}");
+        assert!(!deep.contains(&"rust") && !deep.contains(&"clippy"), "{deep:?}");
+        assert!(names(&["simulation-deep".into()], false).contains(&"simulation-deep"));
     }
 }
