@@ -188,6 +188,7 @@ pub(crate) fn edge_config(args: &EdgeListenArgs, connections: usize, drain: Dura
 pub(crate) fn who_comes_in(config: EdgeConfig, proxies: &ProxyArgs, addresses: &AddressArgs, limits: AddressLimits) -> EdgeConfig {
     EdgeConfig {
         trusted_proxies: proxies.trusted_proxies.clone().unwrap_or_default(),
+        proxy_protocol: addresses.proxy_protocol,
         address_limits: addresses.limits(limits),
         address_exempt: addresses.address_exempt.clone(),
         ..config

@@ -158,9 +158,12 @@ pub(crate) struct ProxyArgs {
     pub(crate) trusted_proxies: Option<TrustedProxies>,
 }
 
-/// Limits of a client address before authentication.
+/// Who is at the other end of a socket, and its limits before authentication.
 #[derive(Debug, Args)]
 pub(crate) struct AddressArgs {
+    /// Sockets that trusted proxies open to the edge begin with a PROXY protocol header, version 2
+    #[arg(long, env = "PEAL_PROXY_PROTOCOL", value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set)]
+    pub(crate) proxy_protocol: bool,
     /// WebSockets that one client address may open per second, 20 seconds' worth at once; 0 is no limit; 100 by default, 0 for `peal dev`
     #[arg(long, env = "PEAL_ADDRESS_OPENS_PER_SECOND", value_name = "N")]
     pub(crate) address_opens_per_second: Option<u32>,
@@ -313,6 +316,7 @@ mod tests {
     #[test]
     fn an_address_limit_of_zero_is_none_and_one_that_is_not_given_is_the_default() {
         let args = AddressArgs {
+            proxy_protocol: false,
             address_opens_per_second: Some(0),
             address_failures_per_second: Some(7),
             address_unauthenticated_max: None,

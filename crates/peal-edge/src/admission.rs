@@ -87,6 +87,10 @@ impl Admission {
         self.proxies.client(peer, headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()))
     }
 
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        self.proxies.trusts(peer)
+    }
+
     /// A socket is accepted. Nothing is known of one that a proxy opened, until its first request is.
     ///
     /// # Errors

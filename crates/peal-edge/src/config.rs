@@ -23,6 +23,8 @@ pub struct EdgeConfig {
     pub handshakes_per_core: Option<NonZeroU32>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
+    /// Their sockets begin with a PROXY protocol header, version 2.
+    pub proxy_protocol: bool,
     /// What a client address may do before it has authenticated.
     pub address_limits: AddressLimits,
     /// Addresses that have no limits.
@@ -50,6 +52,7 @@ impl Default for EdgeConfig {
             connections_max: 100_000,
             handshakes_per_core: None,
             trusted_proxies: TrustedProxies::default(),
+            proxy_protocol: false,
             address_limits: AddressLimits::NONE,
             address_exempt: Networks::default(),
             help_base: String::new(),

@@ -10,6 +10,7 @@ pub(crate) mod guard;
 pub(crate) mod handshakes;
 pub(crate) mod http;
 pub(crate) mod inbox;
+pub(crate) mod proxy;
 pub(crate) mod socket;
 pub(crate) mod tasks;
 pub(crate) mod websocket;

@@ -96,19 +96,19 @@ pub(crate) async fn handle(node: &SharedNode, request: Request<Incoming>, visito
         let (requester, client) = (Requester::default(), visitor.client(request.headers()));
         let guarded = ["/apps/", "/users/", "/v1/"].iter().any(|front| request.uri().path().starts_with(front));
         let refusal = if guarded { visitor.request(node.now(), client, request.headers()).err() } else { None };
-        let mut response = dispatch(node, request, Sender { client: Some(client), refusal, requester: requester.clone() }).await;
+        let response = dispatch(node, request, Sender { client: Some(client), refusal, requester: requester.clone() }).await;
         if response.status().is_success() {
             requester.count(node.now());
         }
         let refused = response.extensions().get::<ErrorCode>().copied();
         visitor.answered(node.now(), client, requester.is_known(), refused);
-        if refused == Some(ErrorCode::AddressLimit) {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
         response
     };
     if open_to_browsers {
         cors::allow(response.headers_mut());
+    }
+    if visitor.is_to_go() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     node.stats.answered(route, response.status());
     node.stats.request_seconds.observe(begin.elapsed().as_secs_f64());

@@ -10,5 +10,6 @@
 pub mod event_name;
 mod json;
 pub mod native;
+pub mod proxy_protocol;
 pub mod pusher;
 pub mod ws;

@@ -66,6 +66,7 @@ pub const ADDRESS_LIMITS: &[AddressLimitInfo] = &[
         value: AddressLimits::DEFAULT.unauthenticated,
         is_rate: false,
         when_reached: "Further sockets are served, but only to be told so; beyond twice the number they are answered at once and closed. \
-                       A WebSocket counts until its key or token is accepted, a connection for requests until one of them is.",
+                       A WebSocket counts until its key or token is accepted, a connection for requests until one of them is; before, it \
+                       ends with each answer. Behind a trusted proxy only WebSockets count.",
     },
 ];

@@ -13,7 +13,8 @@ pub(crate) struct Visitor {
     admission: Arc<Admission>,
     peer: IpAddr,
     waiting: RefCell<Option<Box<Waiting>>>,
-    /// A request of this socket was authenticated, and none has failed since: it is not suspected for what its neighbours do.
+    /// A request of this socket was authenticated, and none has failed since: it is not suspected for what its neighbours do. Never of a
+    /// socket on which a proxy sends the requests of many.
     known: Cell<bool>,
 }
 
@@ -41,9 +42,14 @@ impl Visitor {
             self.known.set(false);
             self.admission.failed(now, client);
         } else if authenticated {
-            self.known.set(true);
+            self.known.set(client == self.peer.to_canonical());
             self.waiting.take();
         }
+    }
+
+    /// Whether the connection ends with this answer. One that may stay without authenticating would take a place from its neighbours.
+    pub(crate) fn is_to_go(&self) -> bool {
+        self.waiting.borrow().is_some()
     }
 
     /// A WebSocket opens. It waits for its authentication from here on, also where a proxy opened the socket.

@@ -10,7 +10,8 @@ use futures_util::FutureExt;
 use peal_core::Refusal;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Core, http, websocket};
+use super::websocket::Upgraded;
+use super::{Core, http, proxy, websocket};
 use crate::admission::Visitor;
 
 /// Pause after the kernel could not give us a socket (out of file descriptors).
@@ -88,21 +89,43 @@ fn serve(core: &Rc<Core>, stream: TcpStream, peer: SocketAddr) {
         let _ = stream.try_write(FULL);
         return;
     }
-    let waiting = match core.node.admission.at_the_door(core.now(), peer.ip()) {
-        Ok(waiting) => waiting,
-        Err(refusal) => {
-            let _ = stream.try_write(&too_many(&refusal));
-            return;
-        }
-    };
+    // Of a proxy that says whose the socket is, that one is judged.
+    let introduced = core.node.config.proxy_protocol && core.node.admission.trusts(peer.ip());
+    let visitor = if introduced { None } else { Some(visitor(core, &stream, peer)) };
+    if matches!(visitor, Some(None)) {
+        return;
+    }
     let counted = core.count_connection();
     let core = Rc::clone(core);
     tokio::task::spawn_local(async move {
         let _counted = counted;
-        let visitor = Visitor::new(&core.node.admission, peer, waiting);
         // Boxed, so that an open connection does not keep the size of the HTTP phase.
-        if let Some(upgraded) = Box::pin(http::serve(Rc::clone(&core), stream, visitor)).await {
+        if let Some(upgraded) = Box::pin(begin(Rc::clone(&core), stream, peer, visitor.flatten())).await {
             websocket::run(core, upgraded).await;
         }
     });
+}
+
+/// The HTTP phase, after the introduction that a proxy owes.
+async fn begin(core: Rc<Core>, mut stream: TcpStream, peer: SocketAddr, known: Option<Visitor>) -> Option<Upgraded> {
+    let visitor = match known {
+        Some(visitor) => visitor,
+        None => {
+            let client = proxy::introduced(&core, &mut stream, peer).await?;
+            visitor(&core, &stream, client)?
+        }
+    };
+    http::serve(core, stream, visitor).await
+}
+
+/// Lets somebody in, or tells that there are far too many of that address.
+fn visitor(core: &Core, stream: &TcpStream, client: SocketAddr) -> Option<Visitor> {
+    match core.node.admission.at_the_door(core.now(), client.ip()) {
+        Ok(waiting) => Some(Visitor::new(&core.node.admission, client, waiting)),
+        Err(refusal) => {
+            // A fresh socket has room for this, so it is sent or the client is gone.
+            let _ = stream.try_write(&too_many(&refusal));
+            None
+        }
+    }
 }

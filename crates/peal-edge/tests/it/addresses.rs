@@ -178,6 +178,43 @@ async fn sockets_that_do_not_authenticate_are_counted_until_they_do() {
     node.stop().await;
 }
 
+/// Requests of many clients share the connections of a proxy, and their credentials do not vouch for one another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_neighbour_on_the_same_connection_of_a_proxy_vouches_for_nobody() {
+    let node = behind_a_proxy(limits(1_000, 1, 1_000)).await;
+    let path = "/v1/channels/room/messages";
+    let get = |address: &str, token: &str| {
+        format!("GET {path} HTTP/1.1\r\nhost: x\r\nx-forwarded-for: {address}\r\nauthorization: Bearer {token}\r\n\r\n")
+    };
+    let good = get(OTHER, &APP.full_token("ada"));
+    let mut requests = String::new();
+    for _ in 0..100 {
+        requests += &good;
+        requests += &get(NAT, "x.y.z");
+    }
+    requests += "GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let answers = String::from_utf8(node.raw(requests.as_bytes()).await).expect("text");
+    let count = |status: &str| answers.matches(&format!("HTTP/1.1 {status} ")).count();
+    assert_eq!((count("200"), count("401") + count("429")), (101, 100), "{answers}");
+    assert!(count("401") >= 20 && count("429") > 0, "{} failed and {} were refused", count("401"), count("429"));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_has_not_authenticated_ends_with_its_answer() {
+    let node = TestNode::start_with(EdgeConfig { address_limits: limits(1_000, 1_000, 1_000), ..EdgeConfig::default() }).await;
+    let health = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+    let answers = String::from_utf8(node.raw(health.repeat(2).as_bytes()).await).expect("text");
+    assert_eq!(answers.matches("HTTP/1.1 200 ").count(), 1, "{answers}");
+    assert!(answers.contains("connection: close"), "{answers}");
+    let authorization = format!("Bearer {}", APP.full_token("ada"));
+    let history = format!("GET /v1/channels/room/messages HTTP/1.1\r\nhost: x\r\nauthorization: {authorization}\r\n\r\n");
+    let last = health.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
+    let answers = String::from_utf8(node.raw(format!("{history}{health}{last}").as_bytes()).await).expect("text");
+    assert_eq!(answers.matches("HTTP/1.1 200 ").count(), 3, "{answers}");
+    node.stop().await;
+}
+
 /// Without a proxy the address is known when the socket is accepted.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_multitude_of_silent_sockets_is_turned_away_at_the_door() {
@@ -210,6 +247,49 @@ async fn a_multitude_of_silent_sockets_is_turned_away_at_the_door() {
         }
     };
     within(back).await;
+    node.stop().await;
+}
+
+/// A PROXY protocol header for a client of this address, and a request.
+fn introduced(client: Option<[u8; 4]>) -> Vec<u8> {
+    let mut bytes = b"\r\n\r\n\0\r\nQUIT\n".to_vec();
+    match client {
+        Some(address) => bytes.extend([&[0x21, 0x11, 0, 12], &address[..], &[127, 0, 0, 1, 0x30, 0x39, 0, 80]].concat()),
+        None => bytes.extend([0x20, 0, 0, 0]),
+    }
+    bytes.extend(b"GET /v1/channels/room/messages HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_of_bytes_says_whose_they_are() {
+    let config = EdgeConfig {
+        trusted_proxies: "127.0.0.1".parse().expect("an address"),
+        proxy_protocol: true,
+        address_limits: limits(1_000, 1, 1_000),
+        ..EdgeConfig::default()
+    };
+    let node = TestNode::start_with(config).await;
+    let ask = async |client| Response::parse(&node.raw(&introduced(client)).await);
+    let mut failures = 0;
+    loop {
+        let answer = ask(Some([192, 0, 2, 1])).await;
+        if answer.status == 429 {
+            answer.refused(429, "address_limit");
+            break;
+        }
+        answer.refused(401, "credentials_missing");
+        failures += 1;
+        assert!(failures < 1_000, "all are one address");
+    }
+    ask(Some([192, 0, 2, 2])).await.refused(401, "credentials_missing");
+    // The proxy itself, as its health checks are.
+    ask(None).await.refused(401, "credentials_missing");
+    assert_eq!(
+        node.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await,
+        b"",
+        "without a header there is no answer"
+    );
     node.stop().await;
 }
 
