@@ -9,6 +9,7 @@ mod fan_out;
 mod join;
 mod repair;
 mod subscribers;
+mod turns;
 
 use std::sync::Arc;
 
@@ -25,9 +26,10 @@ use crate::topic::{Audience, Stage, TopicRef};
 use crate::usage::Ingress;
 
 pub(crate) use catch_up::{CatchUp, ReadKey};
-pub use fan_out::FanOutCounts;
-pub(crate) use fan_out::{Backlog, FanOut};
+pub(crate) use fan_out::Backlog;
 pub(crate) use join::{Join, Replier, Subscribed, Want};
+pub(crate) use turns::FanOut;
+pub use turns::FanOutCounts;
 
 /// Where a subscription stands that is not live.
 #[derive(Debug)]

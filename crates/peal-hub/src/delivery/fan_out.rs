@@ -11,16 +11,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use peal_core::{AppId, ErrorCode, Position, Refusal};
+use peal_core::{ErrorCode, Position, Refusal};
 use peal_wire::native;
 
 use super::{CatchUp, Progress};
 use crate::connection::{Urgency, WRITE_COST};
-use crate::fair::Fair;
 use crate::hub::Hub;
 use crate::session::Farewell;
 use crate::stream::{Entry, LossReason};
-use crate::topic::{MessagesAudience, Stage, TopicRef};
+use crate::topic::{MessagesAudience, Stage};
 use crate::usage::{Weight, message_weight};
 
 /// Handles that are queued for as much as one more visit of a subscriber costs.
@@ -70,29 +69,6 @@ enum What {
     },
 }
 
-/// The channels that have a backlog, by [`Urgency`]; each once.
-#[derive(Debug, Default)]
-pub(crate) struct FanOut {
-    runs: [Fair<TopicRef>; 2],
-    counts: FanOutCounts,
-    /// Cost of all backlogs.
-    debt: u64,
-}
-
-/// What fan-outs have done since the hub began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct FanOutCounts {
-    pub slices: u64,
-    /// Subscribers that did not take what was sent, so that they go on from the ring or the history.
-    pub lagged: u64,
-    /// Those of them that have caught up.
-    pub caught_up: u64,
-    /// Ephemeral publications that a subscriber with a full queue did not get.
-    pub dropped: u64,
-    /// How often a channel was released more than may wait, and all its subscribers were sent to the ring.
-    pub overflows: u64,
-}
-
 impl MessagesAudience {
     /// Whether releases pass by the backlog: then nobody becomes live, because the backlog would not bring what comes next.
     pub(crate) fn is_passed_over(&self) -> bool {
@@ -113,83 +89,15 @@ impl MessagesAudience {
     }
 }
 
-impl FanOut {
-    pub(super) fn count_caught_up(&mut self) {
-        self.counts.caught_up += 1;
-    }
-}
-
 /// How a slice of one channel ended.
 #[derive(Default)]
-struct Slice {
+pub(super) struct Slice {
     /// Of subscribers, or as much work.
-    visits: usize,
-    cost: usize,
+    pub(super) visits: usize,
+    pub(super) cost: usize,
 }
 
 impl Hub {
-    /// Does one slice of fan-out: at most `slice_subscribers` subscribers. False when there is nothing to do until queues are written:
-    /// more is not handed out than the shell writes in a slice of its own.
-    pub fn work(&mut self, now: peal_core::Now) -> bool {
-        self.now = now;
-        let most = self.config.slice_subscribers.max(1);
-        let mut left = most;
-        // Small fan-outs come first, but leave half to large ones.
-        for (urgency, reserve) in [(Urgency::Prompt, most / 2), (Urgency::Bulk, 0)] {
-            let reserve = if self.may_work(Urgency::Bulk) { reserve } else { 0 };
-            while left > reserve && self.may_work(urgency) {
-                left = left.saturating_sub(self.turn_of_a_channel(urgency, left - reserve).max(1));
-            }
-        }
-        if left < most {
-            self.fan_out.counts.slices += 1;
-        }
-        self.may_work(Urgency::Prompt) || self.may_work(Urgency::Bulk)
-    }
-
-    /// Whether [`Self::work`] has something to do once queues are written.
-    #[must_use]
-    pub fn has_work(&self) -> bool {
-        self.fan_out.runs.iter().any(|runs| runs.len() > 0)
-    }
-
-    #[must_use]
-    pub fn fan_out_counts(&self) -> FanOutCounts {
-        self.fan_out.counts
-    }
-
-    /// Channels with a backlog, and the cost of it in bytes.
-    pub(crate) fn fan_out_backlog(&self) -> (usize, u64) {
-        (self.fan_out.runs.iter().map(Fair::len).sum(), self.fan_out.debt)
-    }
-
-    fn may_work(&self, urgency: Urgency) -> bool {
-        self.fan_out.runs[urgency as usize].len() > 0 && self.connections.dirty_count(urgency) < self.config.slice_subscribers.max(1)
-    }
-
-    fn turn_of_a_channel(&mut self, urgency: Urgency, left: usize) -> usize {
-        let Self { fan_out, apps, .. } = self;
-        let weight = |app: AppId| apps.get(&app).map_or(1, crate::apps::AppEntry::weight);
-        let Some((party, reference)) = fan_out.runs[urgency as usize].take(weight) else { return 0 };
-        // A channel that is gone took its backlog along.
-        let Some(index) = self.topics.resolve(reference) else { return 0 };
-        let slice = self.slice(index, urgency, left);
-        self.fan_out.runs[urgency as usize].charge(party, slice.cost);
-        if self.topics.resolve(reference).is_some() {
-            self.end_pass(index);
-            self.run_on(index, reference);
-        }
-        slice.visits
-    }
-
-    /// A channel with a backlog waits for its next turn.
-    fn run_on(&mut self, index: u32, reference: TopicRef) {
-        let Some(topic) = self.topics.get(index) else { return };
-        let Some(audience) = topic.messages().filter(|audience| audience.backlog.is_some()) else { return };
-        let urgency = if audience.subscribers.len() <= self.config.small_fan_out { Urgency::Prompt } else { Urgency::Bulk };
-        self.fan_out.runs[urgency as usize].push(Some(topic.topic.app), reference);
-    }
-
     pub(super) fn fan_out(&mut self, index: u32, entry: Arc<Entry>, after: Position) {
         let (now, limits) = (self.now, (self.config.waiting_publications, self.config.waiting_bytes));
         let Self { topics, counters, .. } = self;
@@ -236,7 +144,7 @@ impl Hub {
     }
 
     /// Goes on with a channel's pass, or begins the next.
-    fn slice(&mut self, index: u32, urgency: Urgency, left: usize) -> Slice {
+    pub(super) fn slice(&mut self, index: u32, urgency: Urgency, left: usize) -> Slice {
         let most = self.config.pass_publications.max(1);
         let Some(audience) = self.topics.get_mut(index).and_then(|topic| topic.messages_mut()) else { return Slice::default() };
         let Some(backlog) = &mut audience.backlog else { return Slice::default() };
@@ -345,7 +253,7 @@ impl Hub {
     }
 
     /// After a slice: a pass that has reached everyone is over.
-    fn end_pass(&mut self, index: u32) {
+    pub(super) fn end_pass(&mut self, index: u32) {
         let Some(topic) = self.topics.get_mut(index) else { return };
         let app = topic.topic.app;
         let Some(audience) = topic.messages_mut() else { return };
@@ -365,21 +273,6 @@ impl Hub {
         let app = topic.topic.app;
         if let Some(backlog) = topic.messages_mut().and_then(|audience| audience.backlog.take()) {
             self.pay(app, backlog.debt);
-        }
-    }
-
-    /// The entry of an app lives for as long as it has connections here, and so for as long as it owes anything.
-    fn owe(&mut self, app: AppId, debt: u64) {
-        self.fan_out.debt += debt;
-        if let Some(entry) = self.apps.get(&app) {
-            entry.gate.owe(debt);
-        }
-    }
-
-    fn pay(&mut self, app: AppId, debt: u64) {
-        self.fan_out.debt -= debt;
-        if let Some(entry) = self.apps.get(&app) {
-            entry.gate.pay(debt);
         }
     }
 }
