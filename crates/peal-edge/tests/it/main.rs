@@ -19,6 +19,7 @@ mod lifecycle;
 mod logs;
 mod metrics;
 mod native;
+mod quota;
 mod storm;
 mod support;
 mod usage;

@@ -29,7 +29,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct App {
     pub(crate) id: &'static str,
     pub(crate) key: &'static str,
-    secret: &'static str,
+    pub(crate) secret: &'static str,
 }
 
 /// The app under attack, and one that must not notice.
