@@ -16,7 +16,7 @@ impl Hub {
         let control = self.topics.find(&Topic::control(app)).and_then(|index| self.topics.get(index));
         match self.connections.handle(slot) {
             // As many at most as open connections of the app.
-            Some(handle) if control.is_some_and(|control| control.stream.is_attaching()) => {
+            Some(handle) if control.is_some_and(|control| control.stream.is_attaching() && control.stream.last().is_none()) => {
                 self.greetings.entry(app).or_default().push((handle, greeting));
             }
             _ => self.push(slot, greeting),

@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(crate) enum Running {
     Own(Box<Fleet>),
-    Elsewhere { file: PathBuf, layout: Layout },
+    Elsewhere { file: PathBuf, layout: Box<Layout> },
 }
 
 impl Running {
@@ -24,7 +24,7 @@ impl Running {
     pub(crate) fn open(args: &FleetArgs, file: Option<&Path>) -> io::Result<Self> {
         match file {
             None => Ok(Self::Own(Box::new(Fleet::start(args, None)?))),
-            Some(file) => Ok(Self::Elsewhere { file: file.to_owned(), layout: read(file)? }),
+            Some(file) => Ok(Self::Elsewhere { file: file.to_owned(), layout: Box::new(read(file)?) }),
         }
     }
 
@@ -67,7 +67,7 @@ impl Running {
                 }
             }
             Self::Elsewhere { file, layout } => {
-                *layout = read(file)?;
+                **layout = read(file)?;
                 let edge = &layout.edges[index];
                 Ok(edge.pid != before && edge.pid != 0 && get(&format!("{}/readyz", edge.url)).is_ok_and(|answer| answer.0 == 200))
             }

@@ -26,6 +26,8 @@ pub(crate) struct Seen {
     pub(crate) goaways: u64,
     pub(crate) closed: u64,
     pub(crate) overloaded: u64,
+    /// Told that Redis does not answer at this moment.
+    pub(crate) unavailable: u64,
     pub(crate) refused: u64,
     /// The longest time that a client was without its subscription.
     pub(crate) away_max_ms: u64,
@@ -42,6 +44,7 @@ impl Seen {
         self.goaways += other.goaways;
         self.closed += other.closed;
         self.overloaded += other.overloaded;
+        self.unavailable += other.unavailable;
         self.refused += other.refused;
         self.away_max_ms = self.away_max_ms.max(other.away_max_ms);
     }
@@ -189,8 +192,13 @@ impl Client {
         if let Some(error) = frame.error {
             match error.name.as_str() {
                 "overloaded" => seen.overloaded += 1,
+                "unavailable" => seen.unavailable += 1,
                 "shutting_down" => {}
                 _ => seen.refused += 1,
+            }
+            if frame.id.is_some() {
+                // A whole attempt is simpler than a part of one.
+                acts.push(Act::End);
             }
             if let Some(ms) = error.retry_after {
                 self.come_back = Some(Duration::from_millis(ms + (HINT_JITTER_MS as f64 * jitter) as u64));
@@ -306,7 +314,13 @@ mod tests {
         give(&mut client, &mut seen, &text(r#"{"error":{"name":"overloaded","retry_after":2000}}"#));
         assert_eq!(client.closed(0.5), Duration::from_millis(2_500));
         client.opened();
+        give(&mut client, &mut seen, b"HTTP/1.1 101 Switching Protocols\r\n\r\n");
+        give(&mut client, &mut seen, &text(r#"{"id":1,"ok":{"connection":"c"}}"#));
+        let refused = text(r#"{"id":2,"error":{"name":"unavailable","retry_after":1000}}"#);
+        assert_eq!(give(&mut client, &mut seen, &refused), [Act::End]);
+        assert_eq!(client.closed(0.5), Duration::from_millis(1_500));
+        client.opened();
         assert_eq!(give(&mut client, &mut seen, b"HTTP/1.1 503 Busy\r\n\r\n"), [Act::End]);
-        assert_eq!((seen.overloaded, seen.refused, seen.closed), (1, 1, 1));
+        assert_eq!((seen.overloaded, seen.unavailable, seen.refused, seen.closed), (1, 1, 1, 1));
     }
 }

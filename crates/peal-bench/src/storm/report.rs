@@ -94,12 +94,24 @@ impl fmt::Display for Report {
         let reads = self.history_reads();
         writeln!(f, "history reads: {reads}, of at most {} (channels x edges)", channels * edges)?;
         writeln!(f, "published {published}, {publish_retries} repeated, longest pause {publish_pause_ms} ms")?;
-        let Seen { received, lost, doubled, discontinuities, resumed, not_resumed, goaways, closed, overloaded, refused, away_max_ms } =
-            seen;
+        let Seen {
+            received,
+            lost,
+            doubled,
+            discontinuities,
+            resumed,
+            not_resumed,
+            goaways,
+            closed,
+            overloaded,
+            unavailable,
+            refused,
+            away_max_ms,
+        } = seen;
         writeln!(f, "received {received}: {lost} lost, {doubled} doubled, {discontinuities} discontinuities")?;
         writeln!(
             f,
-            "resumed {resumed}, not resumed {not_resumed}; told to go {goaways}, closed {closed}, to come back later {overloaded}, refused {refused}; \
+            "resumed {resumed}, not resumed {not_resumed}; told to go {goaways}, closed {closed}, to come back later {overloaded}, for Redis {unavailable}, refused {refused}; \
              away for at most {away_max_ms} ms"
         )
     }
