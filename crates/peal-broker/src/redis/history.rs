@@ -32,21 +32,16 @@ pub(super) async fn history(shared: &Shared, query: &HistoryQuery) -> Result<His
     let forwards = query.direction == Direction::Forwards;
     let after = query.after.filter(|_| forwards);
     let mut facts = facts(shared, query, query.after).await?;
-    let Some(after) = after else { return Ok(page(facts, query, Continuity::Complete, &Evidence::default())) };
-    let partition = shared.partition_of(&query.topic);
+    let Some(after) = after else {
+        let evidence = evidence(shared, query, &facts, spans_eras(&facts, query)).await?;
+        return Ok(page(facts, query, Continuity::Complete, &evidence));
+    };
     if let Lane::Presence(_) = query.topic.lane
         && generation_of(after) < facts.fence.generation
     {
         return Ok(presence_anew(facts, query));
     }
-    let mut evidence = Evidence::default();
-    if crosses(&facts, after) {
-        partition.settled(facts.fence.generation, SETTLE_WITHIN).await;
-        evidence = ledger(shared, &query.topic).await?;
-    }
-    let stream = shared.keys.stream(&query.topic);
-    let over = shared.attachments.last(&stream).filter(|last| generation_of(*last) < facts.fence.generation);
-    shared.attachments.ended(&stream).into_iter().chain(over).for_each(|end| evidence.stood(end));
+    let evidence = evidence(shared, query, &facts, crosses(&facts, after)).await?;
     let next = facts.entries.first().map(link);
     let continuity = judge(after, facts.fence, facts.stream, next, &evidence);
     if continuity == Continuity::Unknown {
@@ -54,6 +49,25 @@ pub(super) async fn history(shared: &Shared, query: &HistoryQuery) -> Result<His
         facts = self::facts(shared, query, None).await?;
     }
     Ok(page(facts, query, continuity, &evidence))
+}
+
+/// What is known to be lost. `ask`: also by other nodes, which have to have written it down.
+async fn evidence(shared: &Shared, query: &HistoryQuery, facts: &Facts, ask: bool) -> Result<Evidence, BrokerError> {
+    let mut evidence = Evidence::default();
+    if ask {
+        shared.partition_of(&query.topic).settled(facts.fence.generation, SETTLE_WITHIN).await;
+        evidence = ledger(shared, &query.topic).await?;
+    }
+    let stream = shared.keys.stream(&query.topic);
+    let over = shared.attachments.last(&stream).filter(|last| generation_of(*last) < facts.fence.generation);
+    shared.attachments.ended(&stream).into_iter().chain(over).for_each(|end| evidence.stood(end));
+    Ok(evidence)
+}
+
+/// Whether something may be lost between what was read without a position to begin at, or after it.
+fn spans_eras(facts: &Facts, query: &HistoryQuery) -> bool {
+    let over = facts.stream.is_some_and(|stream| generation_of(stream.top) < facts.fence.generation);
+    !matches!(query.topic.lane, Lane::Presence(_)) && (over || facts.entries.iter().any(|entry| entry.before().is_some()))
 }
 
 fn link(entry: &Entry) -> Link {
@@ -104,7 +118,15 @@ fn page(facts: Facts, query: &HistoryQuery, continuity: Continuity, evidence: &E
         && query.after.is_some()
         && query.before.is_none()
         && stream.is_some_and(|stream| head > stream.top && entries.last().is_some_and(|last| last.position == stream.top));
-    let publications = entries.iter().filter_map(Entry::publication).map(Arc::new).collect();
+    let publications = entries.iter().filter_map(|entry| {
+        let mut publication = entry.publication()?;
+        if entry.before().is_some_and(|before| broken(before, entry.position, evidence)) {
+            // It does not connect to what survived before it.
+            publication.era_start = None;
+        }
+        Some(Arc::new(publication))
+    });
+    let publications = publications.collect();
     HistoryPage { publications, more, head, continuity }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use peal_broker::{Broker, RedisBroker};
-use peal_core::exchange::{BrokerError, Continuity, Publish};
+use peal_core::exchange::{BrokerError, Continuity, Direction, HistoryPage, HistoryQuery, Publish};
 use peal_core::{Position, Topic};
 use peal_testkit::redis::{RedisServer, wait_until};
 
@@ -48,6 +48,11 @@ async fn attach(broker: &RedisBroker, topic: &Topic) -> Position {
 async fn resume(broker: &RedisBroker, topic: &Topic, after: Position) -> (Continuity, Vec<String>) {
     let page = broker.history(everything_after(topic, Some(after))).await.expect("read");
     (page.continuity, page.publications.iter().map(|publication| publication.id.to_string()).collect())
+}
+
+async fn newest(broker: &RedisBroker, topic: &Topic) -> HistoryPage {
+    let query = HistoryQuery { direction: Direction::Backwards, ..everything_after(topic, None) };
+    broker.history(query).await.expect("read")
 }
 
 fn inbox() -> Arc<Received> {
@@ -221,12 +226,16 @@ async fn a_lagging_replica_is_promoted_and_who_missed_the_lost_tail_is_told_its_
     // The head says that more was there, as soon as the witness has written it down.
     within(async { while attach(&other, &topic).await != at[4] {} }).await;
     assert_eq!(resume(&other, &topic, at[3]).await, (lost, vec![]), "told before anything is published");
+    assert_eq!(newest(&other, &topic).await.head, at[4], "whoever asks for the last messages learns how far it had gone");
     let next = until_accepted(&other, &topic, "6").await;
     assert!(next.era > at[4].era);
     let six = || vec!["6".to_owned()];
     assert_eq!(resume(&other, &topic, at[2]).await, (lost, six()));
     assert_eq!(resume(&other, &topic, at[3]).await, (lost, six()));
     assert_eq!(resume(&other, &topic, at[4]).await, (Continuity::Complete, six()), "whoever saw five missed nothing");
+    let page = newest(&other, &topic).await;
+    assert_eq!(page.publications[0].id.as_str(), "6");
+    assert_eq!(page.publications[0].era_start, None, "it does not connect to the third, because two were lost between them");
     // Before the loss everything is there; the page ends where it begins, and the read after it says so.
     assert_eq!(resume(&other, &topic, at[0]).await, (Continuity::Complete, vec!["2".into(), "3".into()]));
 }
