@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::websocket::Upgraded;
 use super::{Core, http, proxy, websocket};
-use crate::admission::Visitor;
+use crate::admission::{Visitor, Waiting};
 
 /// Pause after the kernel could not give us a socket (out of file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -91,37 +91,40 @@ fn serve(core: &Rc<Core>, stream: TcpStream, peer: SocketAddr) {
     }
     // Of a proxy that says whose the socket is, that one is judged.
     let introduced = core.node.config.proxy_protocol && core.node.admission.trusts(peer.ip());
-    let visitor = if introduced { None } else { Some(visitor(core, &stream, peer)) };
-    if matches!(visitor, Some(None)) {
-        return;
-    }
+    let waiting = if introduced { Some(None) } else { door(core, &stream, peer) };
+    let Some(waiting) = waiting else { return };
     let counted = core.count_connection();
     let core = Rc::clone(core);
     tokio::task::spawn_local(async move {
         let _counted = counted;
         // Boxed, so that an open connection does not keep the size of the HTTP phase.
-        if let Some(upgraded) = Box::pin(begin(Rc::clone(&core), stream, peer, visitor.flatten())).await {
+        if let Some(upgraded) = Box::pin(begin(Rc::clone(&core), stream, peer, introduced, waiting)).await {
             websocket::run(core, upgraded).await;
         }
     });
 }
 
 /// The HTTP phase, after the introduction that a proxy owes.
-async fn begin(core: Rc<Core>, mut stream: TcpStream, peer: SocketAddr, known: Option<Visitor>) -> Option<Upgraded> {
-    let visitor = match known {
-        Some(visitor) => visitor,
-        None => {
-            let client = proxy::introduced(&core, &mut stream, peer).await?;
-            visitor(&core, &stream, client)?
-        }
-    };
+async fn begin(
+    core: Rc<Core>,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    introduced: bool,
+    mut waiting: Option<Box<Waiting>>,
+) -> Option<Upgraded> {
+    let mut client = peer;
+    if introduced {
+        client = proxy::introduced(&core, &mut stream, peer).await?;
+        waiting = door(&core, &stream, client)?;
+    }
+    let visitor = Visitor::new(&core.node.admission, client, waiting);
     http::serve(core, stream, visitor).await
 }
 
 /// Lets somebody in, or tells that there are far too many of that address.
-fn visitor(core: &Core, stream: &TcpStream, client: SocketAddr) -> Option<Visitor> {
+fn door(core: &Core, stream: &TcpStream, client: SocketAddr) -> Option<Option<Box<Waiting>>> {
     match core.node.admission.at_the_door(core.now(), client.ip()) {
-        Ok(waiting) => Some(Visitor::new(&core.node.admission, client, waiting)),
+        Ok(waiting) => Some(waiting),
         Err(refusal) => {
             // A fresh socket has room for this, so it is sent or the client is gone.
             let _ = stream.try_write(&too_many(&refusal));
