@@ -1,9 +1,18 @@
-//! Three hubs on a model broker that delays, drops, doubles, fails over and forgets, with native and Pusher clients that come, go, lose their
-//! transport and read slowly. Every client is judged against the truth of the model: order kept, no duplicate, no silent gap, `recovered` only
+//! Three hubs of two nodes on a model broker that delays, drops, doubles, fails over and forgets, with native and Pusher clients that come, go, lose
+//! their transport and read slowly; nodes die, also twice within a lease, stand still, and have their clocks set by hours. Every client is judged against the truth of the model: order kept, no duplicate, no silent gap, `recovered` only
 //! when it is so, nothing before the answer to a subscribe; and when all have left, nothing remains in the hubs.
 //!
 //! A run is one seed. More runs: `PEAL_SIM_SEEDS=10000`; one run, with all that happened in it:
 //! `PEAL_SIM_SEED=… cargo test -p peal-hub --test simulation -- --nocapture`.
+//!
+//! Each check was seen to bite, by a hub that was broken on purpose; so a change of the simulation can be tried with the same:
+//!
+//! - a primary is replaced (`broker/handover`): let `stream::gap::classify` take any first message of an era as the next: "silent gap";
+//! - the range of a loss (`View::range_is_gone`): let a repair lose up to the page's head instead of `kept_after`: "is said to be gone, but is kept";
+//! - a history trimmed while it is read: let `catch_up::take_page` pass over `Trimmed`: "silent gap";
+//! - members after a failover: let `enter_again` do nothing: "has entered, but the members are";
+//! - a slow reader: let a subscription whose queue is full count as caught up: "silent gap", "never arrived";
+//! - a cached event before a lost tail: let `CatchUp::cached` begin at the event: "is Off although all is well again".
 //!
 //! Where things are: `broker` is the model and the truth, `client` plays the protocols, `view` judges, `world` is time and everything between
 //! them. A new promise of the hub is judged in `view`; a new kind of bad weather belongs into `profile` and `world/faults`.
