@@ -58,11 +58,17 @@ impl Load {
         Self { accepted, count, stop, task }
     }
 
-    /// Waits until so many more were accepted.
+    /// Waits until so many more were accepted, as long as it goes on.
     pub(crate) async fn more(&self, count: usize) {
         let mut counts = self.count.clone();
         let least = *counts.borrow() + count;
-        within(counts.wait_for(|count| *count >= least)).await.expect("it publishes");
+        loop {
+            let next = least.min(*counts.borrow() + 10);
+            within(counts.wait_for(|count| *count >= next)).await.expect("it publishes");
+            if next == least {
+                return;
+            }
+        }
     }
 
     pub(crate) async fn stop(self) -> Accepted {
