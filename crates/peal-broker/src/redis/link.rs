@@ -175,6 +175,10 @@ async fn check(connection: &mut MultiplexedConnection) -> Result<(), String> {
     if replication_id(&info).is_none_or(|id| id.len() != 40 || !id.bytes().all(|byte| byte.is_ascii_hexdigit())) {
         return Err("the server does not tell its replication id".into());
     }
+    let cluster: String = redis::cmd("INFO").arg("cluster").query_async(connection).await.map_err(|error| why(&error))?;
+    if field(&cluster, "cluster_enabled") == Some("1") {
+        return Err("the server belongs to a Redis Cluster, which is not supported; use one primary, with Sentinels".into());
+    }
     let memory: String = redis::cmd("INFO").arg("memory").query_async(connection).await.map_err(|error| why(&error))?;
     let policy = memory.lines().find_map(|line| line.strip_prefix("maxmemory_policy:")).map_or("unknown", str::trim);
     if policy != "noeviction" {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use peal_core::exchange::Delivery;
+use peal_core::exchange::{BrokerError, Delivery};
 use redis::Msg;
 use redis::aio::PubSubStream;
 use tokio::sync::oneshot;
@@ -100,7 +100,11 @@ fn send_probe(partition: &Arc<Partition>) {
     partition.push(Job::Probe(number, answer));
     let partition = Arc::clone(partition);
     tokio::spawn(async move {
-        let refused = wait.await.unwrap_or_else(|_| Err(ended())).err().map(|why| why.to_string());
+        let refused = match wait.await.unwrap_or_else(|_| Err(ended())) {
+            Ok(()) => None,
+            Err(BrokerError::Away(why)) => Some(why),
+            Err(other) => Some(other.to_string()),
+        };
         partition.probe().answered(number, refused);
     });
 }

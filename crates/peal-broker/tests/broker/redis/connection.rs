@@ -112,6 +112,8 @@ async fn a_server_that_may_not_be_used_is_refused_with_the_reason() {
     let replica = RedisServer::start_replica_of(&server);
     assert!(refused(options(&replica)).await.contains("replica"));
     drop(replica);
+    let cluster = RedisServer::start_with(&["--cluster-enabled", "yes"]);
+    assert!(refused(options(&cluster)).await.contains("Redis Cluster, which is not supported"));
     drop(open(&server, Arc::default()).await);
     let mut others = options(&server);
     others.partitions = 8;
