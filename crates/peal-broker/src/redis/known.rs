@@ -12,6 +12,8 @@ use super::era::generation_of;
 const TOPICS_MAX: usize = 100_000;
 /// What was acknowledged so lately is evidence that is kept before anything else.
 const EVIDENCE: Duration = Duration::from_secs(60);
+/// Ends of eras remembered per topic.
+const ENDED_MAX: usize = 4;
 /// A stream's expiry is renewed at most this often.
 const RENEW_EVERY: Duration = Duration::from_secs(60);
 /// Topics in one partition's digest; what is beyond it is left to the sweep.
@@ -29,9 +31,25 @@ pub(super) struct KnownTopics {
 struct Known {
     topic: Topic,
     acknowledged: Position,
+    /// How far eras before it had gone. The next publish may be acknowledged before it is written down what the last server lost.
+    ended: Vec<Position>,
     at: Instant,
     renewed: Instant,
     is_fresh: bool,
+}
+
+impl Known {
+    fn end(&mut self, at: Position) {
+        match self.ended.iter_mut().find(|end| end.era == at.era) {
+            Some(end) => *end = at.max(*end),
+            None => {
+                if self.ended.len() == ENDED_MAX {
+                    self.ended.remove(0);
+                }
+                self.ended.push(at);
+            }
+        }
+    }
 }
 
 /// A line of a digest.
@@ -60,6 +78,9 @@ impl KnownTopics {
         let mut is_new_era = false;
         if let Some(known) = self.topics.get_mut(stream) {
             is_new_era = position.era > known.acknowledged.era && generation_of(position) == generation_of(known.acknowledged);
+            if position.era != known.acknowledged.era {
+                known.end(position.min(known.acknowledged));
+            }
             known.acknowledged = known.acknowledged.max(position);
             known.at = now;
             if known.is_fresh {
@@ -69,7 +90,7 @@ impl KnownTopics {
         } else {
             self.make_room(now);
             let is_fresh = self.fresh.len() < FRESH_MAX;
-            let known = Known { topic: topic.clone(), acknowledged: position, at: now, renewed: now, is_fresh };
+            let known = Known { topic: topic.clone(), acknowledged: position, ended: Vec::new(), at: now, renewed: now, is_fresh };
             self.topics.insert(stream.into(), known);
         }
         if self.fresh.len() < FRESH_MAX {
@@ -100,8 +121,11 @@ impl KnownTopics {
 
     /// What was acknowledged in generations before this one.
     pub(super) fn acknowledged_before(&self, generation: u64) -> Vec<(Topic, Position)> {
-        let earlier = self.topics.values().filter(|known| generation_of(known.acknowledged) < generation);
-        earlier.map(|known| (known.topic.clone(), known.acknowledged)).collect()
+        let ends = self.topics.values().flat_map(|known| {
+            let ends = known.ended.iter().chain([&known.acknowledged]).filter(|end| generation_of(**end) < generation);
+            ends.map(|end| (known.topic.clone(), *end))
+        });
+        ends.collect()
     }
 }
 
@@ -125,6 +149,18 @@ mod tests {
         assert!(known.take_fresh().is_empty());
         known.acknowledged("a", &topic(), Position::new(7, 3));
         assert_eq!(known.take_fresh().len(), 1);
+    }
+
+    #[test]
+    fn what_an_earlier_server_acknowledged_is_evidence_also_after_the_next_has_acknowledged_something() {
+        let mut known = KnownTopics::default();
+        let at = |generation: u64, seq| Position::new(generation << 21, seq);
+        for position in [at(5, 29), at(6, 1), at(5, 30), at(6, 2)] {
+            known.acknowledged("a", &topic(), position);
+        }
+        let before = |generation| known.acknowledged_before(generation).into_iter().map(|(_, end)| end).collect::<Vec<_>>();
+        assert_eq!(before(6), [at(5, 30)], "the answer of the earlier server came late");
+        assert_eq!(before(7), [at(5, 30), at(6, 2)]);
     }
 
     #[test]
