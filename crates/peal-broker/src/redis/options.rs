@@ -102,7 +102,7 @@ impl RedisOptions {
             if !tls {
                 return Err("certificates are of use only with rediss://".into());
             }
-            if !CertificateDer::pem_slice_iter(authorities).next().is_some_and(|first| first.is_ok()) {
+            if CertificateDer::pem_slice_iter(authorities).next().is_none_or(|first| first.is_err()) {
                 return Err("the file of certificates holds none in PEM".into());
             }
         }
