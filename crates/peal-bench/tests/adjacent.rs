@@ -2,7 +2,7 @@
 //! publishes the other delivers, what one held the other goes on with, members of both are one list, and commands reach both.
 //!
 //! It builds the commit before (`PEAL_ADJACENT` names another one, `PEAL_ADJACENT_BIN` a binary) in `target/previous`, which takes minutes, so
-//! it is part of the deep checks: `cargo test -p peal-bench --features deep --test adjacent`.
+//! it is one of the deep checks: `cargo test -p peal-bench --features deep --test adjacent`.
 
 use std::fs;
 use std::net::TcpListener;
@@ -215,31 +215,46 @@ fn this_peal() -> PathBuf {
     path
 }
 
-/// Builds the commit before, in a work tree and a target folder of its own.
+/// Commits that are tried: one that does not build was no release.
+const ANCESTORS: usize = 5;
+
+/// Builds the nearest commit before this one that builds.
 fn previous_peal() -> PathBuf {
     if let Some(built) = std::env::var_os("PEAL_ADJACENT_BIN") {
         return built.into();
     }
+    let named = std::env::var("PEAL_ADJACENT").ok();
+    let commits: Vec<String> = named.map_or_else(|| (1..=ANCESTORS).map(|n| format!("HEAD~{n}")).collect(), |commit| vec![commit]);
+    let mut why = String::new();
+    for commit in commits {
+        match build(&commit) {
+            Ok(binary) => return binary,
+            Err(failure) => why += &format!("\n{commit}: {failure}"),
+        }
+    }
+    panic!("no commit before this one builds:{why}");
+}
+
+/// In a work tree and a target folder of its own, which are kept for the next time.
+fn build(commit: &str) -> Result<PathBuf, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let commit = std::env::var("PEAL_ADJACENT").unwrap_or_else(|_| "HEAD^".into());
     let place = root.join("target/previous");
-    let (tree, build) = (place.join("tree"), place.join("build"));
-    let git = |args: &[&str]| {
-        let done = Command::new("git").arg("-C").arg(&root).args(args).output().expect("git runs");
-        assert!(done.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&done.stderr));
-        String::from_utf8_lossy(&done.stdout).trim().to_owned()
+    let (tree, target) = (place.join("tree"), place.join("build"));
+    let run = |command: &mut Command| {
+        let done = command.output().map_err(|error| error.to_string())?;
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if done.status.success() { Ok(said(&done.stdout)) } else { Err(said(&done.stderr)) }
     };
-    let commit = git(&["rev-parse", "--verify", &format!("{commit}^{{commit}}")]);
+    let git = |args: &[&str]| run(Command::new("git").arg("-C").arg(&root).args(args));
+    let commit = git(&["rev-parse", "--verify", &format!("{commit}^{{commit}}")])?;
     let path = tree.display().to_string();
     if tree.join(".git").exists() {
-        git(&["-C", &path, "checkout", "--quiet", "--detach", "--force", &commit]);
+        git(&["-C", &path, "checkout", "--quiet", "--detach", "--force", &commit])?;
     } else {
-        fs::create_dir_all(&place).expect("a folder");
-        git(&["worktree", "prune"]);
-        git(&["worktree", "add", "--quiet", "--force", "--detach", &path, &commit]);
+        fs::create_dir_all(&place).map_err(|error| error.to_string())?;
+        git(&["worktree", "prune"])?;
+        git(&["worktree", "add", "--quiet", "--force", "--detach", &path, &commit])?;
     }
-    let mut cargo = Command::new(env!("CARGO"));
-    let built = cargo.args(["build", "--bin", "peal"]).current_dir(&tree).env("CARGO_TARGET_DIR", &build).output().expect("cargo runs");
-    assert!(built.status.success(), "{commit} does not build:\n{}", String::from_utf8_lossy(&built.stderr));
-    build.join("debug/peal")
+    run(Command::new(env!("CARGO")).args(["build", "--bin", "peal"]).current_dir(&tree).env("CARGO_TARGET_DIR", &target))?;
+    Ok(target.join("debug/peal"))
 }
