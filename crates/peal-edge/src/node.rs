@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use peal_core::{AppId, ErrorCode, Now, Refusal};
-use peal_hub::{Handle, Hub, HubCounts, HubTotals, Occupancy};
+use peal_hub::{FanOutCounts, Handle, Hub, HubCounts, HubTotals, Occupancy};
 use peal_meter::Spool;
 use peal_store::Store;
 use peal_wire::ws;
@@ -126,6 +126,14 @@ impl Node {
             totals.extend(core.ask(|hub, _| hub.totals().clone()).await);
         }
         totals
+    }
+
+    pub(crate) async fn fan_outs(&self) -> Vec<FanOutCounts> {
+        let mut counts = Vec::new();
+        for core in &self.cores {
+            counts.extend(core.ask(|hub, _| hub.fan_out_counts()).await);
+        }
+        counts
     }
 
     pub(crate) async fn counts(&self) -> Vec<HubCounts> {

@@ -1,7 +1,7 @@
 //! The metrics that exist when somebody asks: what hubs and counters hold, put into a registry for this one answer.
 
 use peal_core::usage::{Aggregate, Metric, Transport};
-use peal_hub::{GapCounts, HubTotals};
+use peal_hub::{FanOutCounts, GapCounts, HubTotals};
 use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use crate::node::Node;
@@ -20,6 +20,7 @@ pub(crate) async fn node(node: &Node) -> Result<String, prometheus::Error> {
     let totals = node.totals().await;
     connections(&registry, &totals)?;
     gaps(&registry, &totals)?;
+    fan_outs(&registry, &node.fan_outs().await)?;
     messages(&registry, node)?;
     queues(&registry, node)?;
     text(&registry)
@@ -52,6 +53,23 @@ fn gaps(registry: &Registry, totals: &[HubTotals]) -> Result<(), prometheus::Err
         ("gap_detected_total", "Times a core missed publications of a topic and read them", of(|gaps| gaps.detected)),
         ("gap_repaired_total", "Of those, everything was there", of(|gaps| gaps.repaired)),
         ("gap_unrepaired_total", "Of those, something is lost; subscribers were told", of(|gaps| gaps.unrepaired)),
+    ] {
+        let counter = IntCounter::new(name, help)?;
+        counter.inc_by(count);
+        registry.register(Box::new(counter))?;
+    }
+    Ok(())
+}
+
+/// Summed over cores. What waits at this moment is in the gauges `hub{kind="fan_outs"}` and `hub{kind="fan_out_debt_bytes"}`.
+fn fan_outs(registry: &Registry, counts: &[FanOutCounts]) -> Result<(), prometheus::Error> {
+    let of = |count: fn(&FanOutCounts) -> u64| counts.iter().map(count).sum();
+    for (name, help, count) in [
+        ("fan_out_slices_total", "Slices of fan-outs, after each of which others have their turn", of(|counts| counts.slices)),
+        ("fan_out_lagged_total", "Subscribers that read too slowly and were sent to the ring or the history", of(|counts| counts.lagged)),
+        ("fan_out_caught_up_total", "Of those, came back to live", of(|counts| counts.caught_up)),
+        ("fan_out_dropped_total", "Ephemeral messages that a subscriber with a full queue did not get", of(|counts| counts.dropped)),
+        ("fan_out_overflows_total", "Times that too much waited on a channel, whose subscribers went to the ring", of(|counts| counts.overflows)),
     ] {
         let counter = IntCounter::new(name, help)?;
         counter.inc_by(count);
