@@ -69,7 +69,7 @@ fn fan_outs(registry: &Registry, counts: &[FanOutCounts]) -> Result<(), promethe
         ("fan_out_lagged_total", "Subscribers that read too slowly and were sent to the ring or the history", of(|counts| counts.lagged)),
         ("fan_out_caught_up_total", "Of those, came back to live", of(|counts| counts.caught_up)),
         ("fan_out_dropped_total", "Ephemeral messages that a subscriber with a full queue did not get", of(|counts| counts.dropped)),
-        ("fan_out_overflows_total", "Times that too much waited on a channel, whose subscribers went to the ring", of(|counts| counts.overflows)),
+        ("fan_out_overflows_total", "Times that too much waited on a channel; its subscribers lagged", of(|counts| counts.overflows)),
     ] {
         let counter = IntCounter::new(name, help)?;
         counter.inc_by(count);
