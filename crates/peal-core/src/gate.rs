@@ -105,7 +105,8 @@ impl Gate {
             return Ok(());
         }
         let (limit, waiting) = (FAN_OUT_DEBT_MAX / DELIVERY_COST, debt / DELIVERY_COST);
-        let what = format!("About {waiting} deliveries of the app wait for their turn on this node, and {limit} may. Publish less at a time.");
+        let what =
+            format!("About {waiting} deliveries of the app wait for their turn on this node, and {limit} may. Publish less at a time.");
         Err(Refusal::new(ErrorCode::FanOutBehind, what)
             .with_limit(limit, waiting)
             .retry_after((debt / DEBT_PER_MS).clamp(FAN_OUT_RETRY_MS.0, FAN_OUT_RETRY_MS.1)))

@@ -36,8 +36,10 @@ impl Stats {
     /// A name that the registry refuses, which is a mistake in this file.
     pub(crate) fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new_custom(Some(NAMESPACE.into()), None)?;
-        let requests =
-            IntCounterVec::new(Opts::new("http_requests_total", "REST requests by kind of route and class of status"), &["route", "status"])?;
+        let requests = IntCounterVec::new(
+            Opts::new("http_requests_total", "REST requests by kind of route and class of status"),
+            &["route", "status"],
+        )?;
         let of_route = |route: Route| CLASSES.map(|class| requests.with_label_values(&[route.name(), class]));
         let by_route = Route::ALL.map(of_route).to_vec();
         let stats = Self {

@@ -82,12 +82,7 @@ impl Hub {
         let subscriptions = audience.answered() as u32;
         let presence = self.topics.find(&Topic::presence(app, channel.clone())).and_then(|index| self.topics.get(index)?.presence());
         let users = presence.filter(|presence| presence.is_synced()).map(|presence| presence.view.users_count() as u32);
-        (subscriptions > 0).then(|| Occupancy {
-            channel: channel.clone(),
-            subscriptions,
-            elsewhere: self.counted_elsewhere(index),
-            users,
-        })
+        (subscriptions > 0).then(|| Occupancy { channel: channel.clone(), subscriptions, elsewhere: self.counted_elsewhere(index), users })
     }
 
     #[must_use]

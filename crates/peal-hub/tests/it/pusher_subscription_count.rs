@@ -348,7 +348,7 @@ fn after_an_interruption_cores_tell_each_other_everything() {
 
 /// The last number that a client was told.
 fn last_count(rig: &mut Rig, handle: Handle) -> Option<u64> {
-    let told = rig.jsons(handle).into_iter().filter(|frame| frame["event"] == "pusher_internal:subscription_count").next_back()?;
+    let told = rig.jsons(handle).into_iter().rfind(|frame| frame["event"] == "pusher_internal:subscription_count")?;
     let data: Value = serde_json::from_str(told["data"].as_str().expect("a string")).expect("JSON");
     data["subscription_count"].as_u64()
 }

@@ -14,6 +14,9 @@ fn usage(app: AppId, metric: Metric, value: u64) -> Usage {
     Usage { rows: vec![Row { app, minute: minute_now(), metric, value }], ..Usage::default() }
 }
 
+/// An app, and where its org stands.
+type Told = (AppId, Option<Quota>);
+
 #[tokio::test]
 async fn a_node_is_told_where_the_org_stands_once_its_batches_are_applied() {
     let bench = Bench::new().await;
@@ -21,7 +24,7 @@ async fn a_node_is_told_where_the_org_stands_once_its_batches_are_applied() {
     let sign_up =
         SignUp { email: "ada@example.com".into(), password_hash: "$argon2id$test".into(), origin, request_id: "req-1".into(), plan: None };
     let app = bench.store.sign_up(&sign_up).await.unwrap().app.id;
-    let told: Arc<Mutex<Vec<(AppId, Option<Quota>)>>> = Arc::default();
+    let told: Arc<Mutex<Vec<Told>>> = Arc::default();
     let spool = Arc::new(Spool::open(None).unwrap());
     let hear = {
         let told = Arc::clone(&told);

@@ -282,8 +282,7 @@ mod tests {
             r#"{"batch":[{"channel":"a","name":"a","data":"{}","info":"subscription_count"},{"channel":"b","name":"a","data":""}]}"#;
         assert!(serde_json::from_str::<Batch<'_>>(batch).is_ok());
         assert!(
-            serde_json::from_str::<Batch<'_>>(&format!("{{\"batch\":[{}]}}", vec!["{\"name\":\"a\",\"data\":\"\"}"; 11].join(",")))
-                .is_err()
+            serde_json::from_str::<Batch<'_>>(&format!("{{\"batch\":[{}]}}", ["{\"name\":\"a\",\"data\":\"\"}"; 11].join(","))).is_err()
         );
     }
 }
