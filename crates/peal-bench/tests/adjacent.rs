@@ -218,10 +218,14 @@ fn this_peal() -> PathBuf {
 /// Commits that are tried: one that does not build was no release.
 const ANCESTORS: usize = 5;
 
-/// Builds the nearest commit before this one that builds.
+/// Builds the nearest commit before this one that builds. In a copy without history there is none: then this tree is its own neighbour.
 fn previous_peal() -> PathBuf {
     if let Some(built) = std::env::var_os("PEAL_ADJACENT_BIN") {
         return built.into();
+    }
+    if !has_history() {
+        eprintln!("this copy has no commit before this one; both edges are of this tree");
+        return this_peal();
     }
     let named = std::env::var("PEAL_ADJACENT").ok();
     let commits: Vec<String> = named.map_or_else(|| (1..=ANCESTORS).map(|n| format!("HEAD~{n}")).collect(), |commit| vec![commit]);
@@ -233,6 +237,12 @@ fn previous_peal() -> PathBuf {
         }
     }
     panic!("no commit before this one builds:{why}");
+}
+
+fn has_history() -> bool {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let parent = Command::new("git").arg("-C").arg(root).args(["rev-parse", "--verify", "--quiet", "HEAD~1^{commit}"]).output();
+    parent.is_ok_and(|done| done.status.success())
 }
 
 /// In a work tree and a target folder of its own, which are kept for the next time.
