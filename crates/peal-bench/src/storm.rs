@@ -86,6 +86,13 @@ fn play(args: &StormArgs, fleet: &mut Running) -> io::Result<Report> {
     wait("every client has subscribed", PATIENCE, || crowd.all_live())?;
     let connected_ms = began.elapsed().as_millis() as u64;
     let publisher = Publisher::start(&urls, &layout, &run, args.channels, args.rate)?;
+    // The first message of a channel begins its era, and every node looks once whether it missed something before: not the storm's doing.
+    wait("every channel has a message", PATIENCE, || Ok(publisher.has_begun()))?;
+    let mut looks = history_reads(fleet)?;
+    wait("nobody reads history", PATIENCE, || {
+        let before = std::mem::replace(&mut looks, history_reads(fleet)?);
+        Ok(before == looks)
+    })?;
     let mut restarts = Vec::new();
     for index in 0..args.restarts {
         let reads_before = history_reads(fleet)?;

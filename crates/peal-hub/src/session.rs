@@ -151,7 +151,9 @@ impl Hub {
         }
         let code = if connection.pusher { pusher_close_code(refusal.code) } else { refusal.code.info().close };
         self.totals.refuse(refusal.code);
-        if !(connection.pusher && PUSHER_RETRY_NOW.contains(&code)) {
+        // Whoever was told when to come back has no error to show.
+        let said_goaway = !connection.pusher && refusal.code == ErrorCode::ShuttingDown && connection.drain_ms != u64::MAX;
+        if !(said_goaway || connection.pusher && PUSHER_RETRY_NOW.contains(&code)) {
             self.push(slot, self.error_frame(slot, refusal));
         }
         self.finish(slot, code, &refusal.detail, farewell, Some(refusal.code));

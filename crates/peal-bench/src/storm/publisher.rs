@@ -25,6 +25,8 @@ const GIVE_UP: Duration = Duration::from_secs(60);
 
 pub(super) struct Publisher {
     stop: Arc<AtomicBool>,
+    /// Every channel has a message.
+    began: Arc<AtomicBool>,
     thread: JoinHandle<io::Result<Published>>,
 }
 
@@ -53,9 +55,17 @@ impl Publisher {
         let work = Work { addrs, turn: 0, connection: None, authorization };
         let channels = (0..channels).map(|number| channel(run, number)).collect();
         let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || work.run(channels, Duration::from_secs(1) / rate, &stopped));
-        Ok(Self { stop, thread })
+        let began = Arc::new(AtomicBool::new(false));
+        let thread = std::thread::spawn({
+            let (stopped, begun) = (Arc::clone(&stop), Arc::clone(&began));
+            move || work.run(channels, Duration::from_secs(1) / rate, &stopped, &begun)
+        });
+        Ok(Self { stop, began, thread })
+    }
+
+    /// Whether every channel has a message, or there will be none.
+    pub(super) fn has_begun(&self) -> bool {
+        self.began.load(Ordering::Relaxed) || self.thread.is_finished()
     }
 
     pub(super) fn stop(self) -> io::Result<Published> {
@@ -66,12 +76,15 @@ impl Publisher {
 
 impl Work {
     /// At least one for each channel.
-    fn run(mut self, channels: Vec<String>, every: Duration, stopped: &AtomicBool) -> io::Result<Published> {
+    fn run(mut self, channels: Vec<String>, every: Duration, stopped: &AtomicBool, begun: &AtomicBool) -> io::Result<Published> {
         let mut published = Published::default();
         let mut due = Instant::now();
         for (count, channel) in channels.iter().cycle().enumerate() {
-            if stopped.load(Ordering::Relaxed) && count >= channels.len() {
-                break;
+            if count >= channels.len() {
+                begun.store(true, Ordering::Relaxed);
+                if stopped.load(Ordering::Relaxed) {
+                    break;
+                }
             }
             let number = published.totals.entry(channel.clone()).or_default();
             *number += 1;

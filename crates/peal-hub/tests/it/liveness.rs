@@ -92,6 +92,7 @@ fn a_drain_tells_native_clients_when_to_come_back_and_closes_everyone_in_turn() 
     rig.after(1);
     rig.after(1_000);
     assert_eq!(rig.closed_with(ada), Some(4200));
+    rig.nothing(ada);
     assert_eq!(rig.closed_with(bob), Some(4200));
     rig.nothing(bob);
     rig.after(1_999);
