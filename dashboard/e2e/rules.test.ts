@@ -67,7 +67,7 @@ it('that somebody else saved meanwhile are told, and nothing is lost', async () 
   await conflict.getByText('They added theirs.').waitFor()
   expect(await order(page)).toEqual(['chat.vip', 'chat.*', 'mine'])
   await conflict.getByRole('button', { name: 'Take theirs, drop mine' }).click()
-  expect(await order(page)).toEqual(['chat.vip', 'chat.*', 'theirs'])
+  await expect.poll(() => order(page)).toEqual(['chat.vip', 'chat.*', 'theirs'])
   expectNoErrors(tab, ['409 /rules'])
 })
 

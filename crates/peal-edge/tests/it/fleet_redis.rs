@@ -58,6 +58,12 @@ async fn a_rule_that_asks_for_a_replica_tells_what_none_confirmed_and_the_repeat
         node.edge.refresh_directory().await;
     }
     let mut ada = node.native(&APP, "ada").await;
+    // Until ada's core has the rule, which it is told beside her connection.
+    within(async {
+        let ask = json!({"id": 9, "publish": {"channel": "before", "data": 0}});
+        while ada.request(ask.clone()).await["error"]["name"] != "stored_not_confirmed" {}
+    })
+    .await;
     let reply = ada.request(json!({"id": 2, "publish": {"channel": "room", "data": 1, "id": "m-1"}})).await;
     assert_eq!((&reply["error"]["name"], &reply["error"]["message_id"]), (&json!("stored_not_confirmed"), &json!("m-1")), "{reply}");
     let refused = node.trigger(&APP, "room", "said", "x").await;
