@@ -10,10 +10,7 @@ use std::time::{Duration, Instant};
 
 use peal_core::{Position, Publication, Topic};
 
-use super::era::generation_of;
-
-/// Ends of eras remembered per topic.
-const ENDED_MAX: usize = 4;
+use super::era::{generation_of, note_end};
 
 #[derive(Debug)]
 pub(super) struct Attached {
@@ -141,7 +138,7 @@ impl Attachments {
             return Heard::Deliver { topic, publication, generation: None };
         };
         if position.era < last.era {
-            attached.end(position);
+            note_end(&mut attached.ended, position);
             return Heard::Late(topic);
         }
         attached.move_to(position);
@@ -168,22 +165,10 @@ impl Attached {
     fn move_to(&mut self, position: Position) {
         match self.last {
             Some(last) if position <= last => return,
-            Some(last) if position.era > last.era => self.end(last),
+            Some(last) if position.era > last.era => note_end(&mut self.ended, last),
             _ => {}
         }
         self.last = Some(position);
-    }
-
-    fn end(&mut self, at: Position) {
-        match self.ended.iter_mut().find(|end| end.era == at.era) {
-            Some(end) => *end = at.max(*end),
-            None => {
-                if self.ended.len() == ENDED_MAX {
-                    self.ended.remove(0);
-                }
-                self.ended.push(at);
-            }
-        }
     }
 }
 

@@ -6,14 +6,12 @@ use std::time::{Duration, Instant};
 
 use peal_core::{Position, Topic};
 
-use super::era::generation_of;
+use super::era::{generation_of, note_end};
 
 /// Topics that are remembered.
 const TOPICS_MAX: usize = 100_000;
 /// What was acknowledged so lately is evidence that is kept before anything else.
 const EVIDENCE: Duration = Duration::from_secs(60);
-/// Ends of eras remembered per topic.
-const ENDED_MAX: usize = 4;
 /// A stream's expiry is renewed at most this often.
 const RENEW_EVERY: Duration = Duration::from_secs(60);
 /// Topics in one partition's digest; what is beyond it is left to the sweep.
@@ -36,20 +34,6 @@ struct Known {
     at: Instant,
     renewed: Instant,
     is_fresh: bool,
-}
-
-impl Known {
-    fn end(&mut self, at: Position) {
-        match self.ended.iter_mut().find(|end| end.era == at.era) {
-            Some(end) => *end = at.max(*end),
-            None => {
-                if self.ended.len() == ENDED_MAX {
-                    self.ended.remove(0);
-                }
-                self.ended.push(at);
-            }
-        }
-    }
 }
 
 /// A line of a digest.
@@ -79,7 +63,7 @@ impl KnownTopics {
         if let Some(known) = self.topics.get_mut(stream) {
             is_new_era = position.era > known.acknowledged.era && generation_of(position) == generation_of(known.acknowledged);
             if position.era != known.acknowledged.era {
-                known.end(position.min(known.acknowledged));
+                note_end(&mut known.ended, position.min(known.acknowledged));
             }
             known.acknowledged = known.acknowledged.max(position);
             known.at = now;
