@@ -45,12 +45,22 @@ pub(crate) async fn read(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let report = Report::read(&state.store, granted.app.id, query).await.map_err(report_problem)?;
-    let answer = if wants_csv(&headers) {
-        ([(CONTENT_TYPE, "text/csv; charset=utf-8")], usage_csv(&report)).into_response()
+    Ok(as_asked(&headers, report, usage_csv, |report| UsageBody::from(&report)))
+}
+
+/// A report as CSV or JSON, whichever `Accept` asks for.
+pub(crate) fn as_asked<R, B: serde::Serialize>(
+    headers: &HeaderMap,
+    report: R,
+    csv: impl FnOnce(&R) -> String,
+    body: impl FnOnce(R) -> B,
+) -> Response {
+    let answer = if wants_csv(headers) {
+        ([(CONTENT_TYPE, "text/csv; charset=utf-8")], csv(&report)).into_response()
     } else {
-        axum::Json(UsageBody::from(&report)).into_response()
+        axum::Json(body(report)).into_response()
     };
-    Ok(([(VARY, "accept"), (CACHE_CONTROL, "no-store")], answer).into_response())
+    ([(VARY, "accept"), (CACHE_CONTROL, "no-store")], answer).into_response()
 }
 
 pub(crate) fn report_problem(error: ReportError) -> Problem {
@@ -85,7 +95,7 @@ pub fn usage_csv(report: &Report) -> String {
     text
 }
 
-pub(crate) fn wants_csv(headers: &HeaderMap) -> bool {
+fn wants_csv(headers: &HeaderMap) -> bool {
     let accepted = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let first = accepted.split(',').next().unwrap_or_default();
     first.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/csv")

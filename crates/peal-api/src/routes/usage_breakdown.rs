@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 
 use axum::extract::{FromRequestParts, Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::HeaderMap;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use http::request::Parts;
 use peal_core::usage::{Dimension, Metric};
 use peal_core::{ErrorCode, Refusal};
@@ -14,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::usage::{report_problem, time_of, wants_csv};
+use super::usage::{as_asked, report_problem, time_of};
 use crate::permission::{Allowed, UsageRead};
 use crate::problem::{Problem, ProblemBody};
 use crate::state::ApiState;
@@ -43,12 +42,7 @@ pub(crate) async fn read(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let report = BreakdownReport::read(&state.store, granted.app.id, query).await.map_err(report_problem)?;
-    let answer = if wants_csv(&headers) {
-        ([(CONTENT_TYPE, "text/csv; charset=utf-8")], csv(&report)).into_response()
-    } else {
-        axum::Json(UsageBreakdownBody::from(report)).into_response()
-    };
-    Ok(([(VARY, "accept"), (CACHE_CONTROL, "no-store")], answer).into_response())
+    Ok(as_asked(&headers, report, csv, UsageBreakdownBody::from))
 }
 
 #[derive(Deserialize)]
