@@ -67,6 +67,15 @@ pub(crate) fn pss_bytes(pid: u32) -> io::Result<u64> {
     kilobytes(&text, "Pss:").map(|kb| kb * 1024).ok_or_else(|| io::Error::other("smaps_rollup has no Pss"))
 }
 
+/// Bytes of physical memory, those that it shares included.
+///
+/// # Errors
+/// The process is gone.
+pub(crate) fn rss_bytes(pid: u32) -> io::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    kilobytes(&text, "VmRSS:").map(|kb| kb * 1024).ok_or_else(|| io::Error::other("status has no VmRSS"))
+}
+
 fn kilobytes(text: &str, name: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(name))?.split_ascii_whitespace().next()?.parse().ok()
 }

@@ -17,6 +17,7 @@ mod run;
 mod scenario;
 mod sequence;
 mod sign;
+mod soak;
 mod statistics;
 mod storm;
 mod wire;
@@ -62,6 +63,8 @@ enum Command {
     Fleet(fleet::ServeArgs),
     /// Restart the edges of a fleet one after the other under load, and report what its clients saw
     Storm(storm::StormArgs),
+    /// Serve clients that come and go for an hour, and report whether memory or anything else grows
+    Soak(soak::SoakArgs),
     /// The clients of a storm
     #[command(hide = true)]
     StormCrowd(storm::CrowdArgs),
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Command::Floor { addr } => floor::run(addr).map(|()| ExitCode::SUCCESS),
         Command::Fleet(args) => fleet::serve(&args).map(|()| ExitCode::SUCCESS),
         Command::Storm(args) => storm::storm(&args),
+        Command::Soak(args) => soak::soak(&args),
         Command::StormCrowd(args) => storm::crowd(args).map(|()| ExitCode::SUCCESS),
         Command::Load { scenario, addr, pid, scale } => play(scenario, scale, addr, pid),
     };

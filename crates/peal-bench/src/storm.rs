@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use crate::fleet::{FleetArgs, Running, get};
+pub(crate) use client::{Act, Client, Numbered, Seen};
 use crowd::Crowd;
 pub(crate) use crowd::{CrowdArgs, run as crowd};
 use publisher::Publisher;

@@ -8,6 +8,7 @@ mod failure;
 mod file_limit;
 mod listen;
 mod logging;
+mod memory;
 mod migrate;
 mod node;
 mod settings;

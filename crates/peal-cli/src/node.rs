@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use crate::config::{NO_DATABASE, NO_KEYS};
 use crate::failure::{Failure, Kind};
+use crate::memory::Memory;
 use crate::settings::{AddressArgs, ApiArgs, ApiListenArgs, CommonArgs, DatabaseArgs, EdgeArgs, EdgeListenArgs, MeterArgs, ProxyArgs};
 use crate::shutdown::StopSignals;
 use crate::{file_limit, listen, logging};
@@ -249,6 +250,8 @@ pub(crate) async fn start_edge(config: EdgeConfig, store: Store, bus: Bus) -> Re
         EdgeError::Bind { addr, source } => listen::refusal(addr, "--edge-addr", &source),
         other => Failure::because("cannot start the edge", &other),
     })?;
+    let memory = Memory::new().and_then(|memory| edge.add_metrics(vec![Box::new(memory)]));
+    memory.map_err(|error| Failure::because("cannot measure memory", &error))?;
     let deadline = Instant::now() + READY_WITHIN;
     loop {
         let unready = edge.unready();

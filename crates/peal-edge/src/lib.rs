@@ -15,6 +15,7 @@ mod listen;
 mod mux;
 mod node;
 mod rest;
+mod runtimes;
 mod scrape;
 mod start;
 mod stats;

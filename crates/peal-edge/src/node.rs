@@ -15,6 +15,7 @@ use crate::config::EdgeConfig;
 use crate::core::inbox::CoreInbox;
 use crate::directory::DirectoryHandle;
 use crate::mux::MuxHandle;
+use crate::runtimes::Runtimes;
 use crate::stats::Stats;
 use crate::traffic::Traffic;
 
@@ -39,6 +40,7 @@ pub(crate) struct Node {
     pub(crate) stats: Stats,
     pub(crate) traffic: Traffic,
     pub(crate) spool: Arc<Spool>,
+    pub(crate) runtimes: Runtimes,
 }
 
 impl Node {

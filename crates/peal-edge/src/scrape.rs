@@ -23,6 +23,7 @@ pub(crate) async fn node(node: &Node) -> Result<String, prometheus::Error> {
     fan_outs(&registry, &node.fan_outs().await)?;
     messages(&registry, node)?;
     queues(&registry, node)?;
+    tasks(&registry, node)?;
     text(&registry)
 }
 
@@ -112,6 +113,14 @@ fn queues(registry: &Registry, node: &Node) -> Result<(), prometheus::Error> {
     }
     registry.register(Box::new(length))?;
     registry.register(Box::new(capacity))
+}
+
+fn tasks(registry: &Registry, node: &Node) -> Result<(), prometheus::Error> {
+    let alive = IntGaugeVec::new(Opts::new("tasks", "Tasks that have not ended, by the runtime that they are on"), &["runtime"])?;
+    for (runtime, count) in node.runtimes.tasks() {
+        alive.with_label_values(&[runtime]).set(count as i64);
+    }
+    registry.register(Box::new(alive))
 }
 
 /// What each app uses on this node. Apps that have done nothing here are not named.

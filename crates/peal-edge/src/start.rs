@@ -11,6 +11,7 @@ use std::time::Duration;
 use peal_broker::Broker;
 use peal_hub::{Drain, Hub, HubConfig};
 use peal_store::Store;
+use prometheus::core::Collector;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::mpsc;
@@ -24,6 +25,7 @@ use crate::directory::{DirectoryTask, Subscriber};
 use crate::listen;
 use crate::mux::{Mux, MuxHandle, MuxInbox};
 use crate::node::{Node, SharedNode};
+use crate::runtimes::Runtimes;
 use crate::stats::Stats;
 use crate::traffic::Traffic;
 use crate::usage::{self, UsageTask};
@@ -106,8 +108,10 @@ pub async fn start<B: Broker>(
         stats: Stats::new()?,
         traffic: Traffic::default(),
         spool: Arc::clone(&spool),
+        runtimes: Runtimes::default(),
         config,
     });
+    node.runtimes.add("main", &tokio::runtime::Handle::current());
     let directory_task = tokio::spawn(directory_task.run());
     let mux_inbox = Arc::new(MuxInbox::default());
     let broker = Arc::new(broker(Arc::clone(&mux_inbox), clock));
@@ -120,7 +124,7 @@ pub async fn start<B: Broker>(
     if count > 1 {
         // It ends when the last handle to it is gone, after the cores; nobody needs to wait for it.
         let mux = mux.take();
-        thread("peal-mux".into(), move |runtime| {
+        thread("mux".into(), &node, move |runtime| {
             if let Some(mux) = mux {
                 runtime.block_on(mux);
             }
@@ -131,7 +135,8 @@ pub async fn start<B: Broker>(
         let node = Arc::clone(&node);
         // An only core runs the mux as one of its tasks: between two threads, each publish would pay for waking both.
         let mux = mux.take();
-        threads.push(thread(format!("peal-core-{index}"), move |runtime| run_core(runtime, index, node, listeners, inbox, mux))?);
+        let name = format!("core-{index}");
+        threads.push(thread(name, &node.clone(), move |runtime| run_core(runtime, index, node, listeners, inbox, mux))?);
     }
     let usage = UsageTask::start(Arc::clone(&node), spool);
     Ok(EdgeHandle { node, addrs, threads, usage, directory_task, close_broker })
@@ -153,10 +158,16 @@ fn directory_subscriber(cores: Vec<CoreInbox>) -> Subscriber {
     })
 }
 
-fn thread(name: String, run: impl FnOnce(LocalRuntime) + Send + 'static) -> Result<JoinHandle<()>, EdgeError> {
-    Ok(std::thread::Builder::new().name(name.clone()).spawn(move || {
+fn thread(name: String, node: &SharedNode, run: impl FnOnce(LocalRuntime) + Send + 'static) -> Result<JoinHandle<()>, EdgeError> {
+    let node = Arc::clone(node);
+    Ok(std::thread::Builder::new().name(format!("peal-{name}")).spawn(move || {
         match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
-            Ok(runtime) => run(runtime),
+            Ok(runtime) => {
+                node.runtimes.add(name, runtime.handle());
+                // The mux ends when nothing but the cores' handles would keep it.
+                drop(node);
+                run(runtime);
+            }
             Err(error) => tracing::error!(%error, thread = name, "a runtime could not be built"),
         }
     })?)
@@ -213,6 +224,14 @@ impl EdgeHandle {
     /// What each core's hub holds and has done.
     pub async fn counts(&self) -> Vec<peal_hub::HubCounts> {
         self.node.counts().await
+    }
+
+    /// Adds what somebody else measures to `/metrics`; their names get the prefix of all others.
+    ///
+    /// # Errors
+    /// A name that is taken.
+    pub fn add_metrics(&self, collectors: Vec<Box<dyn Collector>>) -> Result<(), prometheus::Error> {
+        self.node.stats.add(collectors)
     }
 
     /// Loads configuration changes at once instead of within a second.

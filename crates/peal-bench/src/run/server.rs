@@ -43,7 +43,23 @@ pub(crate) struct Server {
     label: Label,
     child: Child,
     addr: SocketAddr,
+    /// Of the operator; the floor has none.
+    admin_url: String,
     folder: TempDir,
+}
+
+/// How Peal is started.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Options {
+    pub(crate) cores: usize,
+    /// The processor that it is kept to.
+    pub(crate) on: Option<usize>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { cores: 1, on: None }
+    }
 }
 
 /// What `peal dev` writes once everything serves.
@@ -51,13 +67,14 @@ pub(crate) struct Server {
 struct ReadyFile {
     pid: u32,
     edge_url: String,
+    admin_url: String,
 }
 
 impl Server {
     pub(crate) fn start(label: Label, peal: &Path, core: usize) -> io::Result<Self> {
         match label {
             Label::Floor => Self::start_floor(core),
-            Label::Peal => Self::start_peal(peal, core),
+            Label::Peal => Self::start_with(peal, &Options { on: Some(core), ..Options::default() }),
         }
     }
 
@@ -71,13 +88,13 @@ impl Server {
             BufReader::new(stdout).read_line(&mut line)?;
         }
         let unset = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut server = Self { label: Label::Floor, child, addr: unset, folder };
+        let mut server = Self { label: Label::Floor, child, addr: unset, admin_url: String::new(), folder };
         server.addr = line.trim().parse().map_err(|_| io::Error::other(format!("the floor does not listen: {}", server.said())))?;
         Ok(server)
     }
 
-    /// One core; its Postgres is another process and is not counted.
-    fn start_peal(peal: &Path, core: usize) -> io::Result<Self> {
+    /// Its Postgres is another process and is not counted.
+    pub(crate) fn start_with(peal: &Path, options: &Options) -> io::Result<Self> {
         let folder = TempDir::with_prefix("peal-bench-")?;
         let ready_file = folder.path().join("ready.json");
         let mut command = Command::new(peal);
@@ -87,25 +104,31 @@ impl Server {
                 command.env_remove(name);
             }
         }
-        command.args(["dev", "--ephemeral", "--cores", "1", "--log", "warn"]);
+        command.args(["dev", "--ephemeral", "--log", "warn", "--cores", &options.cores.to_string()]);
         command.args(["--edge-addr", "127.0.0.1:0", "--api-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"]);
         command.args(["--seed-app", &format!("{APP}:{KEY}:{SECRET}")]).arg("--ready-file").arg(&ready_file);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(folder.path().join("stderr"))?);
-        let child = on_core(core, || command.spawn()).map_err(|error| {
+        let child = match options.on {
+            Some(core) => on_core(core, || command.spawn()),
+            None => command.spawn(),
+        };
+        let child = child.map_err(|error| {
             io::Error::other(format!("cannot start {}: {error}; build it with `cargo build --bin peal`", peal.display()))
         })?;
-        let mut server = Self { label: Label::Peal, child, addr: SocketAddr::from(([0, 0, 0, 0], 0)), folder };
-        server.addr = server.wait_ready(&ready_file)?;
+        let unset = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut server = Self { label: Label::Peal, child, addr: unset, admin_url: String::new(), folder };
+        (server.addr, server.admin_url) = server.wait_ready(&ready_file)?;
         Ok(server)
     }
 
-    fn wait_ready(&mut self, ready_file: &Path) -> io::Result<SocketAddr> {
+    fn wait_ready(&mut self, ready_file: &Path) -> io::Result<(SocketAddr, String)> {
         let deadline = Instant::now() + READY_WITHIN;
         loop {
             let ready = fs::read(ready_file).ok().and_then(|text| serde_json::from_slice::<ReadyFile>(&text).ok());
             if let Some(ready) = ready.filter(|ready| ready.pid == self.child.id()) {
                 let addr = ready.edge_url.strip_prefix("http://").and_then(|addr| addr.parse().ok());
-                return addr.ok_or_else(|| io::Error::other(format!("{} is no address", ready.edge_url)));
+                let addr = addr.ok_or_else(|| io::Error::other(format!("{} is no address", ready.edge_url)))?;
+                return Ok((addr, ready.admin_url));
             }
             if let Some(status) = self.child.try_wait()? {
                 return Err(io::Error::other(format!("peal ended with {status}:\n{}", self.said())));
@@ -123,6 +146,10 @@ impl Server {
 
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    pub(crate) fn admin_url(&self) -> &str {
+        &self.admin_url
     }
 
     pub(crate) fn pid(&self) -> u32 {

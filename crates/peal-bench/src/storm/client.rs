@@ -52,7 +52,7 @@ impl Seen {
 
 /// What the socket's owner must do.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Act {
+pub(crate) enum Act {
     Send(Vec<u8>),
     /// Leave after this time, and come back elsewhere.
     LeaveIn(Duration),
@@ -70,12 +70,12 @@ enum Stage {
 }
 
 #[derive(Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     channel: String,
     stage: Stage,
     position: Option<String>,
     /// The number of the last message.
-    pub(super) last: u64,
+    pub(crate) last: u64,
     failures: u32,
     /// What the server said about coming back.
     come_back: Option<Duration>,
@@ -116,12 +116,12 @@ struct GoAway {
 
 /// What the publisher sends.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Numbered {
-    pub(super) n: u64,
+pub(crate) struct Numbered {
+    pub(crate) n: u64,
 }
 
 impl Client {
-    pub(super) fn new(channel: String) -> Self {
+    pub(crate) fn new(channel: String) -> Self {
         Self { channel, stage: Stage::Away, position: None, last: 0, failures: 0, come_back: None }
     }
 
@@ -129,12 +129,12 @@ impl Client {
         &self.channel
     }
 
-    pub(super) fn is_live(&self) -> bool {
+    pub(crate) fn is_live(&self) -> bool {
         self.stage == Stage::Live
     }
 
     /// A connection is there: what to send first.
-    pub(super) fn opened(&mut self) -> Vec<u8> {
+    pub(crate) fn opened(&mut self) -> Vec<u8> {
         self.stage = Stage::Upgrading;
         self.come_back = None;
         let head = "GET /v1/connect HTTP/1.1\r\nHost: peal.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -143,7 +143,7 @@ impl Client {
     }
 
     /// The connection is gone: when to try again. `jitter` is from 0 to 1.
-    pub(super) fn closed(&mut self, jitter: f64) -> Duration {
+    pub(crate) fn closed(&mut self, jitter: f64) -> Duration {
         self.stage = Stage::Away;
         let ceiling = BACKOFF_BASE_MS << self.failures.min(BACKOFF_DOUBLINGS);
         self.failures += 1;
@@ -151,7 +151,7 @@ impl Client {
     }
 
     /// Takes what arrived, and answers how many bytes of it are used up.
-    pub(super) fn take(&mut self, bytes: &[u8], key: &str, jitter: f64, seen: &mut Seen, acts: &mut Vec<Act>) -> usize {
+    pub(crate) fn take(&mut self, bytes: &[u8], key: &str, jitter: f64, seen: &mut Seen, acts: &mut Vec<Act>) -> usize {
         let mut used = 0;
         if self.stage == Stage::Upgrading {
             let Some(head) = wire::head_end(bytes) else { return 0 };

@@ -72,6 +72,35 @@ async fn connections_messages_and_requests_are_told_by_kind() {
     node.stop().await;
 }
 
+/// A connection is a task, which ends with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn tasks_are_told_by_runtime_and_end_with_their_connections() {
+    let node = TestNode::start().await;
+    let tasks = |text: &str| -> Vec<(String, u64)> {
+        let lines = text.lines().filter_map(|line| line.strip_prefix("peal_tasks{runtime=\"")?.split_once("\"} "));
+        lines.map(|(runtime, count)| (runtime.to_owned(), count.parse().expect("a number"))).collect()
+    };
+    let of_cores =
+        |tasks: &[(String, u64)]| tasks.iter().filter(|(name, _)| name.starts_with("core-")).map(|(_, count)| count).sum::<u64>();
+    node.settled().await;
+    let idle = tasks(&metrics(&node).await);
+    assert_eq!(idle.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["core-0", "core-1", "main", "mux"], "{idle:?}");
+    let mut open = Vec::new();
+    for _ in 0..10 {
+        open.push(node.pusher(&APP).await);
+    }
+    let busy = tasks(&metrics(&node).await);
+    assert!(of_cores(&busy) >= of_cores(&idle) + 10, "{idle:?} {busy:?}");
+    drop(open);
+    let back = async {
+        while of_cores(&tasks(&metrics(&node).await)) > of_cores(&idle) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(crate::support::PATIENCE, back).await.expect("the tasks of closed connections end");
+    node.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_app_that_uses_the_node_is_told_apart_on_a_page_of_its_own() {
     let node = TestNode::start_with(EdgeConfig { usage_every: Duration::from_millis(100), ..EdgeConfig::default() }).await;

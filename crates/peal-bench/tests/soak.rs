@@ -1,0 +1,34 @@
+//! The soak, short: every kind of client comes and goes, nothing is lost or doubled, and the server is afterwards as it was. Whether memory
+//! grows is for the hour to tell.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+const BENCH: &str = env!("CARGO_BIN_EXE_peal-bench");
+
+/// The server that the check runner built, else the one beside the benchmark.
+fn peal() -> PathBuf {
+    std::env::var_os("PEAL_BIN").map_or_else(|| Path::new(BENCH).with_file_name("peal"), PathBuf::from)
+}
+
+#[test]
+fn a_server_is_as_it_was_once_everybody_has_left() {
+    assert!(peal().exists(), "{} is missing: cargo build --bin peal", peal().display());
+    let mut command = Command::new(BENCH);
+    command.args(["soak", "--json", "--minutes", "0.35", "--every", "2", "--clients", "60", "--peal"]).arg(peal());
+    let output = command.output().unwrap();
+    let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(output.status.success(), "{stdout}\n{stderr}");
+    let report: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(report["wrong"], Value::Array(Vec::new()));
+    for (what, at_least) in [("visits", 40), ("cuts", 20), ("published", 100), ("flooded", 100), ("history_pages", 5), ("received", 100)] {
+        assert!(report["done"][what].as_u64().unwrap() >= at_least, "{what}: {report}");
+    }
+    assert!(report["done"]["seen"]["resumed"].as_u64().unwrap() >= 10, "{report}");
+    let during = &report["samples"][1];
+    for what in ["heap_bytes", "held_bytes", "pss_bytes", "tasks", "files", "connections", "subscriptions", "topics", "members"] {
+        assert!(during[what].as_u64().unwrap() > report["before"][what].as_u64().unwrap(), "{what} is not measured: {report}");
+    }
+}
