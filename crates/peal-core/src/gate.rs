@@ -4,6 +4,8 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::error::{ErrorCode, Refusal};
+pub use crate::fan_out::DELIVERY_COST;
+use crate::fan_out::FanOutDebt;
 use crate::now::Now;
 use crate::quota::{Quota, Standing, WhenUsedUp};
 
@@ -13,8 +15,7 @@ pub struct Gate {
     connections: AtomicU32,
     /// Mono microseconds at which the allowance of messages will be whole again (GCRA with a burst of one second's worth).
     whole_us: AtomicU64,
-    /// See [`Self::owe`].
-    fan_out_debt: AtomicU64,
+    fan_out: FanOutDebt,
     quota: QuotaGate,
 }
 
@@ -62,7 +63,7 @@ impl Gate {
     /// # Errors
     /// `rate_limited`, with the milliseconds until this many are allowed; `fan_out_behind`.
     pub fn admit(&self, now_ms: u64, per_second: Option<u32>, count: u32) -> Result<(), Refusal> {
-        self.fan_out_admit()?;
+        self.fan_out.admit()?;
         let Some(per_second) = per_second else { return Ok(()) };
         let now_us = now_ms * 1_000;
         let cost_us = SECOND_US * u64::from(count) / u64::from(per_second.max(1));
@@ -84,32 +85,29 @@ impl Gate {
 
     /// A core has this much more to hand out to the app's subscribers, in bytes of [`DELIVERY_COST`] and payload for each delivery.
     pub fn owe(&self, cost: u64) {
-        self.fan_out_debt.fetch_add(cost, Ordering::Relaxed);
+        self.fan_out.owe(cost);
     }
 
     /// Of what was owed, this much has been handed out or is not wanted any more.
     pub fn pay(&self, cost: u64) {
-        self.fan_out_debt.fetch_sub(cost, Ordering::Relaxed);
+        self.fan_out.pay(cost);
     }
 
     /// What all cores owe.
     #[must_use]
     pub fn fan_out_debt(&self) -> u64 {
-        self.fan_out_debt.load(Ordering::Relaxed)
+        self.fan_out.get()
     }
 
-    /// Whoever publishes faster than cores can hand it out waits, not the subscribers of others.
-    fn fan_out_admit(&self) -> Result<(), Refusal> {
-        let debt = self.fan_out_debt();
-        if debt < FAN_OUT_DEBT_MAX {
-            return Ok(());
-        }
-        let (limit, waiting) = (FAN_OUT_DEBT_MAX / DELIVERY_COST, debt / DELIVERY_COST);
-        let what =
-            format!("About {waiting} deliveries of the app wait for their turn on this node, and {limit} may. Publish less at a time.");
-        Err(Refusal::new(ErrorCode::FanOutBehind, what)
-            .with_limit(limit, waiting)
-            .retry_after((debt / DEBT_PER_MS).clamp(FAN_OUT_RETRY_MS.0, FAN_OUT_RETRY_MS.1)))
+    /// Whether cores are so far behind that publishers are answered later.
+    #[must_use]
+    pub fn is_paced(&self) -> bool {
+        self.fan_out.is_paced()
+    }
+
+    /// Resolves once cores have caught up. The caller bounds the wait.
+    pub async fn caught_up(&self) {
+        self.fan_out.low().await;
     }
 
     /// What a report says about the month's quota; `None` is no quota. Nothing reported is no reason to refuse.
@@ -138,14 +136,6 @@ impl Gate {
 }
 
 const SECOND_US: u64 = 1_000_000;
-/// What a delivery costs beside its bytes, in bytes: about what the kernel could copy in the time of one write.
-pub const DELIVERY_COST: u64 = 4 * 1024;
-/// About half a second of one core.
-const FAN_OUT_DEBT_MAX: u64 = 256 * 1024 * DELIVERY_COST;
-/// What a core hands out in a millisecond.
-const DEBT_PER_MS: u64 = 512 * DELIVERY_COST;
-/// When to try again, at the earliest and at the latest.
-const FAN_OUT_RETRY_MS: (u64, u64) = (100, 5_000);
 /// When to try again to connect: nobody knows when one of the others leaves.
 const CONNECTION_RETRY_MS: u64 = 5_000;
 
@@ -167,19 +157,6 @@ mod tests {
         assert!(gate.open(Some(2)).is_ok());
         assert!(gate.open(None).is_ok());
         assert_eq!(gate.connections(), 3);
-    }
-
-    #[test]
-    fn who_is_behind_with_fan_outs_publishes_again_when_they_are_handed_out() {
-        let gate = Gate::default();
-        gate.owe(FAN_OUT_DEBT_MAX - 1);
-        assert!(gate.admit(5_000, None, 1).is_ok());
-        gate.owe(1);
-        let refusal = gate.admit(5_000, None, 1).expect_err("behind");
-        assert_eq!((refusal.code, refusal.retry_after_ms), (ErrorCode::FanOutBehind, Some(512)));
-        assert_eq!(refusal.limit.map(|reached| (reached.limit, reached.current)), Some((262_144, 262_144)));
-        gate.pay(1);
-        assert!(gate.admit(5_000, None, 1).is_ok());
     }
 
     #[test]

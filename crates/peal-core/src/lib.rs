@@ -9,6 +9,7 @@ pub mod channel;
 pub mod directory;
 pub mod error;
 pub mod exchange;
+mod fan_out;
 pub mod gate;
 pub mod id;
 pub mod json;

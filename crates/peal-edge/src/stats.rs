@@ -22,6 +22,7 @@ pub(crate) struct Stats {
     by_route: Vec<[IntCounter; CLASSES.len()]>,
     pub(crate) request_seconds: Histogram,
     pub(crate) refusals: IntCounterVec,
+    pub(crate) publishes_paced: IntCounter,
     pub(crate) history_reads: IntCounter,
     pub(crate) hub: IntGaugeVec,
     pub(crate) directory_version: IntGauge,
@@ -59,6 +60,10 @@ impl Stats {
                     .buckets(vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0]),
             )?,
             refusals: IntCounterVec::new(Opts::new("refusals_total", "Refused REST requests by error name"), &["name"])?,
+            publishes_paced: IntCounter::new(
+                "publishes_paced_total",
+                "Publishes over HTTP whose answer waited because the fan-outs of their app were behind",
+            )?,
             history_reads: IntCounter::new("history_reads_total", "How often the broker was asked for history")?,
             hub: IntGaugeVec::new(Opts::new("hub", "What each core's hub holds"), &["core", "kind"])?,
             directory_version: IntGauge::new("directory_version", "Configuration version served")?,
@@ -77,6 +82,7 @@ impl Stats {
 
     fn register(&self) -> Result<(), prometheus::Error> {
         self.registry.register(Box::new(self.connections_dropped.clone()))?;
+        self.registry.register(Box::new(self.publishes_paced.clone()))?;
         self.registry.register(Box::new(self.handshakes_delayed.clone()))?;
         self.registry.register(Box::new(self.handshakes_refused.clone()))?;
         self.registry.register(Box::new(self.requests.clone()))?;

@@ -12,10 +12,10 @@ use peal_wire::native::rest::{
 };
 
 use super::auth::{self, Caller};
-use super::pusher::{admit, broker_refusal, new_message_id, rule_size};
+use super::pusher::{admit, broker_refusal, new_message_id, publish_paced, rule_size};
 use super::{Answer, Call, json, query_pairs, refused};
 use crate::node::SharedNode;
-use crate::usage::{Payer, local};
+use crate::usage::local;
 
 /// `POST /v1/channels/{channel}/messages`: one message or an array of them.
 pub(crate) async fn publish(node: &SharedNode, channel: &str, call: &Call) -> Answer {
@@ -29,9 +29,8 @@ pub(crate) async fn publish(node: &SharedNode, channel: &str, call: &Call) -> An
     admit(node, &caller, body.messages.len())?;
     let now = node.now();
     let drafts = body.messages.into_iter().map(|message| draft(&caller, &channel, message, now)).collect();
-    let payer = Payer::of(&caller, Protocol::Native);
-    let results: Vec<_> =
-        node.mux.publish(drafts, payer).await.into_iter().map(|result| result.map_err(|error| broker_refusal(&error))).collect();
+    let results = publish_paced(node, &caller, drafts, Protocol::Native).await;
+    let results: Vec<_> = results.into_iter().map(|result| result.map_err(|error| broker_refusal(&error))).collect();
     if body.batch {
         // An item that failed answers for itself: the others are published.
         let items = results.iter().map(|result| result.as_ref().map(|published| (&published.id, published.position)));

@@ -2,7 +2,10 @@
 //!
 //! Order: signature, then the body as a whole, then what the key may do, then publish. So nothing of a bad batch is delivered.
 
-use peal_core::exchange::{BrokerError, Publish};
+use std::sync::Arc;
+use std::time::Duration;
+
+use peal_core::exchange::{BrokerError, Publish, Published};
 use peal_core::usage::Protocol;
 use peal_core::{App, ChannelName, ConnectionId, Draft, ErrorCode, Message, MessageId, Now, Operation, PublicationKind, Refusal, Topic};
 use peal_hub::retention;
@@ -102,9 +105,30 @@ fn draft(app: &App, channel: &ChannelName, message: Message, exclude: Option<Con
 }
 
 async fn publish(node: &SharedNode, caller: &Caller, drafts: Vec<Publish>) -> Result<(), Refusal> {
-    let payer = Payer::of(caller, Protocol::Pusher);
-    node.mux.publish(drafts, payer).await.into_iter().try_for_each(|result| result.map(drop)).map_err(|error| broker_refusal(&error))
+    let results = publish_paced(node, caller, drafts, Protocol::Pusher).await;
+    results.into_iter().try_for_each(|result| result.map(drop)).map_err(|error| broker_refusal(&error))
 }
+
+/// Publishes at once. The answer waits while the app's fan-outs are behind, for [`PACE_MAX`] at most: whoever publishes in a loop goes as fast as cores
+/// hand out, before anybody has to be refused.
+pub(crate) async fn publish_paced(
+    node: &SharedNode,
+    caller: &Caller,
+    drafts: Vec<Publish>,
+    protocol: Protocol,
+) -> Vec<Result<Published, BrokerError>> {
+    let results = node.mux.publish(drafts, Payer::of(caller, protocol)).await;
+    let behind = node.directory.current().gate(caller.app.id).filter(|gate| gate.is_paced()).map(Arc::clone);
+    if let Some(gate) = behind {
+        node.stats.publishes_paced.inc();
+        // Boxed, since a request is small that need not wait here. Late is no error: then it is answered while they are behind.
+        let _ = Box::pin(tokio::time::timeout(PACE_MAX, gate.caught_up())).await;
+    }
+    results
+}
+
+/// How long an answer may wait; with it the most that one who publishes in a loop can be slowed down for each publish.
+const PACE_MAX: Duration = Duration::from_millis(100);
 
 /// A UUIDv7: sorts by time, unique without coordination. Its random part comes from this thread's generator, not from a system call.
 pub(crate) fn new_message_id(now: Now) -> MessageId {

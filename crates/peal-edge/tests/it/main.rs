@@ -19,6 +19,7 @@ mod lifecycle;
 mod logs;
 mod metrics;
 mod native;
+mod pacing;
 mod quota;
 mod storm;
 mod support;
