@@ -129,6 +129,14 @@ impl Stream {
         self.attaching
     }
 
+    /// A page that somebody read for himself: whoever comes from where he did, or later, finds it in the ring.
+    pub(crate) fn fill(&mut self, after: Position, page: &HistoryPage, entries: &[Arc<Entry>], now_ms: u64, limits: &RingLimits) {
+        if page.continuity == Continuity::Complete {
+            let placed = |entry: &Arc<Entry>| Some((entry.publication.position?, Arc::clone(entry)));
+            self.ring.fill(after, &entries.iter().filter_map(placed).collect::<Vec<_>>(), now_ms, limits);
+        }
+    }
+
     pub(crate) fn expire(&mut self, now_ms: u64, limits: &RingLimits) {
         self.ring.expire(now_ms, limits);
     }

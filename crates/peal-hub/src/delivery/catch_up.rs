@@ -159,10 +159,11 @@ impl Hub {
     pub(crate) fn shared_page(&mut self, key: ReadKey, waiters: &[Handle], page: Option<&HistoryPage>) {
         self.reads.remove(&key);
         let Some(index) = self.topics.resolve(key.0) else { return };
-        if let (Some(_), Some(topic)) = (page, self.topics.get_mut(index)) {
-            topic.pause_ms = 0;
-        }
         let entries: Vec<Arc<Entry>> = page.map_or_else(Vec::new, |page| self.entries(page));
+        if let (Some(page), Some(topic)) = (page, self.topics.get_mut(index)) {
+            topic.pause_ms = 0;
+            topic.stream.fill(key.1, page, &entries, self.now.mono_ms, &self.limits.ring);
+        }
         for handle in waiters {
             let Some(slot) = self.connections.slot(*handle) else { continue };
             match self.progress.get_mut(&(slot, index)) {
@@ -184,7 +185,10 @@ impl Hub {
 
     /// A page's publications, to be encoded once for everyone who gets them.
     pub(crate) fn entries(&self, page: &HistoryPage) -> Vec<Arc<Entry>> {
-        page.publications.iter().map(|publication| Arc::new(Entry::new(Arc::clone(publication), self.now.mono_ms))).collect()
+        // As old as it is, so that no ring keeps it for longer than what was released here.
+        let released_ms = |ts: u64| self.now.mono_ms.saturating_sub(self.now.wall_ms.saturating_sub(ts));
+        let entry = |publication: &Arc<_>| Entry::new(Arc::clone(publication), released_ms(publication.ts));
+        page.publications.iter().map(|publication| Arc::new(entry(publication))).collect()
     }
 
     fn take_page(&mut self, slot: u32, index: u32, page: &HistoryPage, entries: &[Arc<Entry>]) {

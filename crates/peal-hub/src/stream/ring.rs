@@ -58,6 +58,24 @@ impl Ring {
         self.expire(now_ms, limits);
     }
 
+    /// Puts in front what was read of the history: `entries` is everything that came after `after`, without a hole. As much is taken as is
+    /// young enough and fits, and nothing unless it reaches the floor.
+    pub(super) fn fill(&mut self, after: Position, entries: &[(Position, Arc<Entry>)], now_ms: u64, limits: &RingLimits) {
+        let Some(floor) = self.floor else { return };
+        let Some(reaches) = entries.iter().rposition(|(position, _)| *position == floor) else { return };
+        for at in (0..=reaches).rev() {
+            let (position, entry) = &entries[at];
+            let bytes = self.bytes + cost(&entry.publication);
+            let old = now_ms.saturating_sub(entry.released_ms) > limits.age_ms;
+            if old || self.entries.len() >= limits.count || bytes > limits.bytes {
+                return;
+            }
+            self.bytes = bytes;
+            self.entries.push_front((*position, Arc::clone(entry)));
+            self.floor = Some(at.checked_sub(1).map_or(after, |before| entries[before].0));
+        }
+    }
+
     pub(super) fn expire(&mut self, now_ms: u64, limits: &RingLimits) {
         while let Some((position, entry)) = self.entries.front() {
             let old = now_ms.saturating_sub(entry.released_ms) > limits.age_ms;

@@ -183,3 +183,27 @@ fn a_page_is_cut_where_it_does_not_connect() {
     assert_eq!(whole(vec![kept(5, 1), kept(5, 3)]), (1, true));
     assert_eq!(whole(vec![]), (0, false));
 }
+
+#[test]
+fn what_was_read_fills_the_ring_as_far_as_it_connects_is_young_and_fits() {
+    let filled = |read: &[(u64, u64)], count: usize, bytes: usize| {
+        let mut stream = live(at(5, 10));
+        deliver(&mut stream, kept(5, 11));
+        let limits = RingLimits { count, age_ms: 1_000, bytes };
+        let publications: Vec<_> = read.iter().map(|(seq, _)| kept(5, *seq)).collect();
+        let entries: Vec<_> = read.iter().map(|(seq, ms)| Arc::new(Entry::new(kept(5, *seq), *ms))).collect();
+        let page = HistoryPage { publications, more: false, head: at(5, 11), continuity: Continuity::Complete };
+        stream.fill(at(5, 6), &page, &entries, 5_000, &limits);
+        let from = stream.ring().floor().expect("it is live").seq;
+        let held: Vec<_> = stream.ring().beyond(at(0, 0)).map(|entry| entry.publication.position.expect("kept").seq).collect();
+        assert_eq!(held, (from + 1..=11).collect::<Vec<_>>(), "without a hole");
+        from
+    };
+    let young = [(7, 4_900), (8, 4_900), (9, 4_900), (10, 4_900), (11, 4_900)];
+    assert_eq!(filled(&young, 100, 100_000), 6);
+    assert_eq!(filled(&young, 3, 100_000), 8);
+    assert_eq!(filled(&young, 100, 3 * ring::cost(&kept(5, 1))), 8);
+    assert_eq!(filled(&[(7, 0), (8, 0), (9, 4_900), (10, 4_900)], 100, 100_000), 8);
+    assert_eq!(filled(&young[..3], 100, 100_000), 10, "it does not reach the floor");
+    assert_eq!(filled(&[], 100, 100_000), 10);
+}

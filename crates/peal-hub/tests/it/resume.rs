@@ -50,6 +50,26 @@ fn from_the_history_in_pages_when_the_core_was_not_attached() {
     rig.assert_empty();
 }
 
+/// A node died, and its clients come one after the other to a core that was not attached.
+#[test]
+fn of_a_crowd_that_comes_one_by_one_only_the_first_reads_the_history() {
+    let mut rig = Rig::new();
+    let positions = publish(&mut rig, 0..10);
+    for (n, from) in [3, 5, 3, 9, 4].into_iter().enumerate() {
+        let client = rig.native(&format!("client{n}"));
+        let (reply, data) = resume(&mut rig, client, &positions[from].to_string());
+        let live = 10 + n;
+        assert_eq!((&reply["recovered"], &reply["replay"]), (&json!(true), &json!(live - from - 1)), "{n}");
+        assert_eq!(data, numbers(from + 1..live), "{n}");
+        publish(&mut rig, live..live + 1);
+    }
+    assert_eq!(rig.model.history_reads, 1);
+    let earlier = rig.native("earlier");
+    assert_eq!(resume(&mut rig, earlier, &positions[1].to_string()).1, numbers(2..15));
+    assert_eq!(rig.model.history_reads, 2, "nobody has read that before");
+    rig.assert_empty();
+}
+
 #[test]
 fn at_the_head_nothing_is_replayed() {
     let mut rig = Rig::new();
