@@ -15,6 +15,10 @@ pub(crate) struct Outcome {
     /// How much of the window the load process itself was running: near 1 it may be the bottleneck.
     pub(crate) client_busy: f64,
     pub(crate) latency_ms: Option<Latency>,
+    /// The same before others disturbed it, where that is compared.
+    pub(crate) undisturbed_ms: Option<Latency>,
+    /// Publishes beyond a rate that were refused in the window.
+    pub(crate) refused: u64,
     pub(crate) memory: Option<Memory>,
     pub(crate) faults: Faults,
 }

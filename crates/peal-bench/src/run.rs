@@ -64,7 +64,7 @@ pub(crate) fn run(args: &RunArgs) -> io::Result<ExitCode> {
     let mut runs = Vec::new();
     for scenario in chosen {
         for repetition in 0..args.repetitions.unwrap_or(scale.repetitions()) {
-            for label in Label::in_turn(repetition) {
+            for label in Label::in_turn(repetition).into_iter().filter(|label| *label == Label::Peal || scenario.has_floor()) {
                 let outcome = bench.play(scenario, label)?;
                 let run = Run { scenario, label, outcome };
                 if args.json {
@@ -115,16 +115,16 @@ struct Bench {
 impl Bench {
     fn play(&mut self, scenario: Scenario, label: Label) -> io::Result<Outcome> {
         if self.scale == Scale::Tiny {
-            let at = match self.kept.iter().position(|server| server.label() == label) {
+            let at = match self.kept.iter().position(|server| server.label() == label && server.rate() == scenario.rate()) {
                 Some(at) => at,
                 None => {
-                    self.kept.push(Server::start(label, &self.peal, self.cores.server)?);
+                    self.kept.push(Server::start(label, &self.peal, self.cores.server, scenario.rate())?);
                     self.kept.len() - 1
                 }
             };
             return self.load(scenario, &self.kept[at]);
         }
-        let server = Server::start(label, &self.peal, self.cores.server)?;
+        let server = Server::start(label, &self.peal, self.cores.server, scenario.rate())?;
         self.load(scenario, &server)
     }
 

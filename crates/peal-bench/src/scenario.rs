@@ -30,6 +30,10 @@ pub(crate) enum Scenario {
     Batch,
     /// 1,000 subscribers, 20 publishes a second
     Paced,
+    /// Signed publishes over 16 kept connections of an app that has used up its rate
+    Refused,
+    /// Four quiet apps, alone and then beside one that sends ten times its rate
+    Noisy,
 }
 
 /// How much: the recorded numbers are made at `Full`.
@@ -82,7 +86,7 @@ impl Scale {
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Idle,
         Self::IdleOwnChannel,
         Self::Open,
@@ -93,6 +97,8 @@ impl Scenario {
         Self::Publish,
         Self::Batch,
         Self::Paced,
+        Self::Refused,
+        Self::Noisy,
     ];
 
     pub(crate) fn name(self) -> String {
@@ -105,16 +111,31 @@ impl Scenario {
             Self::Idle | Self::IdleOwnChannel => None,
             Self::Open => Some("connection"),
             Self::Churn => Some("cycle"),
-            Self::Fanout1 | Self::Fanout8 | Self::Channels | Self::Paced => Some("delivery"),
+            Self::Fanout1 | Self::Fanout8 | Self::Channels | Self::Paced | Self::Noisy => Some("delivery"),
             Self::Publish => Some("publish"),
+            Self::Refused => Some("refusal"),
             Self::Batch => Some("event"),
         }
+    }
+
+    /// Messages per second that an app of the server may publish.
+    pub(crate) fn rate(self) -> Option<u32> {
+        match self {
+            Self::Refused => Some(1),
+            Self::Noisy => Some(200),
+            _ => None,
+        }
+    }
+
+    /// Whether the floor can play it: it refuses nobody.
+    pub(crate) fn has_floor(self) -> bool {
+        self.rate().is_none()
     }
 
     /// At most this many times the floor's CPU: the target while everything runs on one machine, and the one after it.
     pub(crate) fn ratio_targets(self) -> (Option<f64>, Option<f64>) {
         match self {
-            Self::Idle | Self::IdleOwnChannel | Self::Paced => (None, None),
+            Self::Idle | Self::IdleOwnChannel | Self::Paced | Self::Refused | Self::Noisy => (None, None),
             Self::Open => (None, Some(1.5)),
             Self::Churn => (None, Some(1.4)),
             Self::Fanout1 => (Some(1.5), Some(1.1)),

@@ -10,6 +10,17 @@ pub(crate) const APP: &str = "424242424242";
 pub(crate) const KEY: &str = "bench000000000000key";
 pub(crate) const SECRET: &str = "bench00000000000000000000000000000000secret";
 
+/// How many apps a server of a benchmark serves; the first is [`APP`], and all have one secret.
+pub(crate) const TENANTS: u64 = 5;
+
+pub(crate) fn app(tenant: u64) -> String {
+    (APP.parse::<u64>().expect("a number") + tenant).to_string()
+}
+
+pub(crate) fn key(tenant: u64) -> String {
+    format!("bench{tenant:012}key")
+}
+
 const SIGNATURE_PARAMETER: &str = "&auth_signature=";
 const MD5_PARAMETER: &str = "body_md5=";
 
@@ -30,10 +41,11 @@ impl Signer {
         text
     }
 
-    /// Path and query of a signed request with this body.
-    pub(crate) fn target(&self, path: &str, body: &[u8], now_s: u64) -> String {
+    /// Path and query of a tenant's signed request with this body.
+    pub(crate) fn target(&self, tenant: u64, path: &str, body: &[u8], now_s: u64) -> String {
+        let key = key(tenant);
         let query = format!(
-            "auth_key={KEY}&auth_timestamp={now_s}&auth_version=1.0&{MD5_PARAMETER}{}",
+            "auth_key={key}&auth_timestamp={now_s}&auth_version=1.0&{MD5_PARAMETER}{}",
             std::str::from_utf8(&md5_hex(body)).expect("hex is ASCII")
         );
         let signature = self.signature(path.as_bytes(), query.as_bytes());
@@ -63,8 +75,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_first_tenant_is_the_app_of_all_other_benchmarks() {
+        assert_eq!((app(0).as_str(), key(0).as_str()), (APP, KEY));
+        assert_eq!(app(4), "424242424246");
+    }
+
+    #[test]
     fn peal_accepts_what_the_load_signs() {
-        let target = Signer::new().target("/apps/1/events", b"{}", 1_000);
+        let target = Signer::new().target(0, "/apps/1/events", b"{}", 1_000);
         let (path, query) = target.split_once('?').expect("a query");
         let query: Vec<(String, String)> =
             query.split('&').map(|pair| pair.split_once('=').map(|(name, value)| (name.into(), value.into())).expect("a pair")).collect();
@@ -75,7 +93,7 @@ mod tests {
     #[test]
     fn the_floor_refuses_what_was_changed() {
         let signer = Signer::new();
-        let target = signer.target("/apps/1/events", b"{}", 1_000);
+        let target = signer.target(0, "/apps/1/events", b"{}", 1_000);
         assert!(signer.verify(&target, b"{}"));
         assert!(!signer.verify(&target, b"[]"));
         assert!(!signer.verify(&target.replace("/apps/1", "/apps/2"), b"{}"));

@@ -46,6 +46,8 @@ pub(super) struct Counts {
     pub(super) received: u64,
     /// Events of publishes that were answered.
     pub(super) published: u64,
+    /// Publishes beyond a rate that were refused.
+    pub(super) refused: u64,
     pub(super) pongs: u64,
 }
 
@@ -103,9 +105,16 @@ impl Client {
 
     /// Connects a subscriber; what follows happens in [`Self::round`].
     pub(super) fn open(&mut self, channel: String) -> io::Result<()> {
+        self.open_as(0, true, channel)
+    }
+
+    /// As [`Self::open`], for a tenant; `timed` if its latencies are to be recorded.
+    pub(super) fn open_as(&mut self, tenant: u64, timed: bool, channel: String) -> io::Result<()> {
         let stream = self.connect()?;
-        write_all(&stream, &Subscriber::handshake())?;
-        self.add(stream, Role::Subscriber(Subscriber::new(channel)))?;
+        write_all(&stream, &Subscriber::handshake(tenant))?;
+        let mut subscriber = Subscriber::new(channel);
+        subscriber.timed = timed;
+        self.add(stream, Role::Subscriber(subscriber))?;
         Ok(())
     }
 
@@ -169,7 +178,7 @@ impl Client {
         let used = match &mut peer.role {
             Role::Subscriber(subscriber) => {
                 let mut written = Ok(());
-                let mut subscribed = false;
+                let (mut subscribed, timed) = (false, subscriber.timed);
                 let used = subscriber.take(bytes, faults, |reaction| match reaction {
                     Reaction::Nothing => {}
                     Reaction::Pong => counts.pongs += 1,
@@ -177,7 +186,7 @@ impl Client {
                     Reaction::Subscribed => subscribed = true,
                     Reaction::Message(payload) => {
                         counts.received += 1;
-                        if habits.record {
+                        if habits.record && timed {
                             latencies.record(now_ns.saturating_sub(payload.sent_ns));
                         }
                     }
@@ -192,11 +201,10 @@ impl Client {
                 used.filter(|_| written.is_ok())
             }
             Role::Publisher(publisher) => wire::answer(bytes).map_or(Some(0), |(status, size)| {
-                publisher.awaiting = false;
-                if status == 200 {
-                    counts.published += publisher.batch();
-                } else {
-                    faults.refused += 1;
+                match publisher.answered(status) {
+                    true if status == 200 => counts.published += publisher.batch(),
+                    true => counts.refused += 1,
+                    false => faults.refused += 1,
                 }
                 Some(size)
             }),

@@ -10,6 +10,7 @@ use crate::histogram::Histogram;
 use crate::machine::{self, CpuTime};
 use crate::outcome::{Latency, Memory, Outcome};
 use crate::scenario::{Scale, Scenario};
+use crate::sign::TENANTS;
 use crate::wire;
 
 /// Handshakes on their way at once.
@@ -24,6 +25,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a round waits when nothing is due.
 const ROUND: Duration = Duration::from_millis(20);
 const PACED_EVERY_NS: u64 = 50_000_000;
+/// A quiet app beside a noisy one: with a hundred subscribers this is about a twentieth of a core.
+const QUIET_EVERY_NS: u64 = 10_000_000;
+/// Connections over which a noisy app publishes, together ten times its rate.
+const NOISY_CONNECTIONS: u64 = 8;
 
 pub(super) struct Measurement {
     scale: Scale,
@@ -47,7 +52,15 @@ impl Measurement {
     pub(super) fn play(self, scenario: Scenario) -> io::Result<Outcome> {
         let name = scenario.name();
         let audience = self.scale.audience();
-        let one = |batch, every_ns| Plan { channels: vec![name.clone()], batch, payload_bytes: PAYLOAD, every_ns, requests_max: u64::MAX };
+        let one = |batch, every_ns| Plan {
+            tenant: 0,
+            channels: vec![name.clone()],
+            batch,
+            payload_bytes: PAYLOAD,
+            every_ns,
+            requests_max: u64::MAX,
+            over_rate: false,
+        };
         match scenario {
             Scenario::Idle => self.idle(&name),
             Scenario::IdleOwnChannel => self.idle_own_channel(&name),
@@ -58,6 +71,8 @@ impl Measurement {
             Scenario::Paced => self.traffic(audience, vec![one(1, PACED_EVERY_NS)]),
             Scenario::Publish => self.traffic(0, vec![one(1, 0); REST_CONNECTIONS]),
             Scenario::Batch => self.traffic(0, vec![one(10, 0); REST_CONNECTIONS]),
+            Scenario::Refused => self.traffic(0, vec![Plan { over_rate: true, ..one(1, 0) }; REST_CONNECTIONS]),
+            Scenario::Noisy => self.noisy(&name, &one(1, QUIET_EVERY_NS)),
             Scenario::Channels => {
                 let channels: Vec<String> = (0..self.scale.channels()).map(|channel| format!("{name}-{channel}")).collect();
                 let plans = (0..8).map(|publisher| {
@@ -87,11 +102,15 @@ impl Measurement {
 
     /// Opens connections until there are `count`, and waits until all are subscribed.
     fn open(&mut self, count: usize, channel: impl Fn(usize) -> String) -> io::Result<()> {
+        self.open_with(count, |client, at| client.open(channel(at)))
+    }
+
+    fn open_with(&mut self, count: usize, open: impl Fn(&mut Client, usize) -> io::Result<()>) -> io::Result<()> {
         let deadline = Instant::now() + PATIENCE;
         while self.client.counts.subscribed < count {
             while self.client.counts.opened < count && self.client.counts.opened - self.client.counts.subscribed < OPENING_MAX {
-                let channel = channel(self.client.counts.opened);
-                self.client.open(channel)?;
+                let at = self.client.counts.opened;
+                open(&mut self.client, at)?;
             }
             self.client.round(ROUND)?;
             if self.client.faults.dropped > 0 || Instant::now() > deadline {
@@ -166,13 +185,18 @@ impl Measurement {
         channels.sort_unstable();
         channels.dedup();
         self.open(subscribers, |at| channels[at % channels.len()].clone())?;
+        let over_rate = plans.iter().any(|plan| plan.over_rate);
         for plan in plans {
             self.client.add_publisher(plan)?;
         }
         let measured = Duration::from_millis(self.scale.window_ms());
         self.client.habits.publish = true;
         self.run_for(measured / 4)?;
-        let units = |client: &Client| if subscribers > 0 { client.counts.received } else { client.counts.published };
+        let units = |client: &Client| match subscribers {
+            0 if over_rate => client.counts.refused,
+            0 => client.counts.published,
+            _ => client.counts.received,
+        };
         let window = self.begin(units(&self.client))?;
         self.client.habits.record = true;
         self.run_for(measured)?;
@@ -181,6 +205,46 @@ impl Measurement {
         self.drain()?;
         let latency_ms = (subscribers > 0).then(|| latency(&self.client.latencies));
         Ok(Outcome { latency_ms, faults: self.client.faults, ..outcome })
+    }
+
+    /// Four quiet apps, alone and then beside one with twice their subscribers that sends ten times its rate.
+    fn noisy(mut self, name: &str, quiet: &Plan) -> io::Result<Outcome> {
+        let noisy = TENANTS - 1;
+        let channel = |tenant: u64| format!("{name}-{tenant}");
+        let whose = |at: usize| (at as u64 % (TENANTS + 1)).min(noisy);
+        let count = self.scale.audience() / 10 * (TENANTS as usize + 1);
+        self.open_with(count, |client, at| client.open_as(whose(at), whose(at) != noisy, channel(whose(at))))?;
+        for tenant in 0..noisy {
+            self.client.add_publisher(Plan { tenant, channels: vec![channel(tenant)], ..quiet.clone() })?;
+        }
+        let measured = Duration::from_millis(self.scale.window_ms());
+        self.client.habits.publish = true;
+        self.run_for(measured / 4)?;
+        self.client.habits.record = true;
+        self.run_for(measured)?;
+        let undisturbed = latency(&std::mem::take(&mut self.client.latencies));
+        self.client.habits.record = false;
+        let rate = Scenario::Noisy.rate().map_or(1, u64::from);
+        let every_ns = NOISY_CONNECTIONS * 1_000_000_000 / (10 * rate);
+        for _ in 0..NOISY_CONNECTIONS {
+            self.client.add_publisher(Plan {
+                tenant: noisy,
+                channels: vec![channel(noisy)],
+                every_ns,
+                over_rate: true,
+                ..quiet.clone()
+            })?;
+        }
+        self.run_for(measured / 4)?;
+        let (window, refused) = (self.begin(self.client.counts.received)?, self.client.counts.refused);
+        self.client.habits.record = true;
+        self.run_for(measured)?;
+        let outcome = self.end(&window, self.client.counts.received)?;
+        let refused = self.client.counts.refused - refused;
+        self.client.habits = Habits::default();
+        self.drain()?;
+        let latency_ms = Some(latency(&self.client.latencies));
+        Ok(Outcome { latency_ms, undisturbed_ms: Some(undisturbed), refused, faults: self.client.faults, ..outcome })
     }
 
     /// Waits until all that was published has arrived, as long as something still does; the rest is lost.
@@ -220,7 +284,8 @@ impl Measurement {
         let after_message = (self.settle()? - base) / added;
 
         // Ten messages for each channel at once: the answer to the last may be there before the first was written.
-        let plan = Plan { channels: channels.clone(), batch: 10, payload_bytes: 1024, every_ns: 0, requests_max: 10 };
+        let plan =
+            Plan { channels: channels.clone(), batch: 10, payload_bytes: 1024, every_ns: 0, requests_max: 10, tenant: 0, over_rate: false };
         self.client.add_publisher(plan)?;
         self.client.habits.publish = true;
         self.client.publish_due()?;

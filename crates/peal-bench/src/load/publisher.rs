@@ -1,11 +1,13 @@
 //! A server that publishes over one kept HTTP connection: one request at a time, the next when the answer is there.
 
 use crate::payload::Payload;
-use crate::sign::{APP, Signer};
+use crate::sign::{Signer, app};
 
 /// Where and what it publishes. Each publisher has its own channels or is the only one that numbers them for itself.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
+    /// Whose channels they are.
+    pub(super) tenant: u64,
     /// In turn.
     pub(super) channels: Vec<String>,
     /// Events in one request; above 1 they go to `/batch_events`.
@@ -15,6 +17,8 @@ pub(super) struct Plan {
     pub(super) every_ns: u64,
     /// Requests after which it stops.
     pub(super) requests_max: u64,
+    /// It sends more than it may: being refused for that is no fault.
+    pub(super) over_rate: bool,
 }
 
 #[derive(Debug)]
@@ -35,6 +39,18 @@ impl Publisher {
     pub(super) fn new(id: usize, plan: Plan) -> Self {
         let sent = vec![0; plan.channels.len()];
         Self { id, plan, sent, turn: 0, requests: 0, awaiting: false, due_ns: 0, body: Vec::new() }
+    }
+
+    /// The answer is there. Whether it is what was to be expected.
+    pub(super) fn answered(&mut self, status: u16) -> bool {
+        self.awaiting = false;
+        if status == 429 && self.plan.over_rate {
+            // Nobody will see it, so its number is used again.
+            let last = (self.turn + self.plan.channels.len() - 1) % self.plan.channels.len();
+            self.sent[last] -= 1;
+            return true;
+        }
+        status == 200
     }
 
     pub(super) fn batch(&self) -> u64 {
@@ -60,13 +76,13 @@ impl Publisher {
                 self.event(now_ns);
             }
             self.body.extend_from_slice(b"]}");
-            format!("/apps/{APP}/batch_events")
+            format!("/apps/{}/batch_events", app(self.plan.tenant))
         } else {
             self.event(now_ns);
-            format!("/apps/{APP}/events")
+            format!("/apps/{}/events", app(self.plan.tenant))
         };
         request.clear();
-        let target = signer.target(&path, &self.body, now_s);
+        let target = signer.target(self.plan.tenant, &path, &self.body, now_s);
         let head = ["POST ", &target, " HTTP/1.1\r\nHost: peal.test\r\nContent-Type: application/json\r\nContent-Length: "];
         head.iter().for_each(|part| request.extend_from_slice(part.as_bytes()));
         request.extend_from_slice(self.body.len().to_string().as_bytes());
@@ -102,7 +118,15 @@ mod tests {
 
     #[test]
     fn events_are_numbered_for_each_channel_in_turn() {
-        let plan = Plan { channels: vec!["a".into(), "b".into()], batch: 3, payload_bytes: 32, every_ns: 10, requests_max: 2 };
+        let plan = Plan {
+            tenant: 0,
+            channels: vec!["a".into(), "b".into()],
+            batch: 3,
+            payload_bytes: 32,
+            every_ns: 10,
+            requests_max: 2,
+            over_rate: false,
+        };
         let mut publisher = Publisher::new(4, plan);
         let mut request = Vec::new();
         assert!(publisher.is_due(100));

@@ -2,7 +2,7 @@
 
 use crate::payload::Payload;
 use crate::sequence::{Faults, Sequence};
-use crate::sign::KEY;
+use crate::sign::key;
 use crate::wire;
 
 /// How far it is.
@@ -21,6 +21,8 @@ pub(super) enum Stage {
 pub(super) struct Subscriber {
     pub(super) channel: String,
     pub(super) stage: Stage,
+    /// Its latencies are recorded.
+    pub(super) timed: bool,
     /// By publisher.
     sequences: Vec<Sequence>,
 }
@@ -41,12 +43,13 @@ const DATA: &[u8] = br#""data":""#;
 
 impl Subscriber {
     pub(super) fn new(channel: String) -> Self {
-        Self { channel, stage: Stage::Upgrading, sequences: Vec::new() }
+        Self { channel, stage: Stage::Upgrading, timed: true, sequences: Vec::new() }
     }
 
-    pub(super) fn handshake() -> Vec<u8> {
+    pub(super) fn handshake(tenant: u64) -> Vec<u8> {
+        let key = key(tenant);
         format!(
-            "GET /app/{KEY}?protocol=7&client=bench&version=1.0 HTTP/1.1\r\nHost: peal.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            "GET /app/{key}?protocol=7&client=bench&version=1.0 HTTP/1.1\r\nHost: peal.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
         )
         .into_bytes()

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 use crate::machine;
-use crate::sign::{APP, KEY, SECRET};
+use crate::sign::{SECRET, TENANTS, app, key};
 
 /// Peal starts a Postgres of its own; on a busy machine that takes a while.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -41,6 +41,7 @@ impl Label {
 #[derive(Debug)]
 pub(crate) struct Server {
     label: Label,
+    rate: Option<u32>,
     child: Child,
     addr: SocketAddr,
     /// Of the operator; the floor has none.
@@ -54,11 +55,13 @@ pub(crate) struct Options {
     pub(crate) cores: usize,
     /// The processor that it is kept to.
     pub(crate) on: Option<usize>,
+    /// Messages per second that each app may publish.
+    pub(crate) rate: Option<u32>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cores: 1, on: None }
+        Self { cores: 1, on: None, rate: None }
     }
 }
 
@@ -70,11 +73,16 @@ struct ReadyFile {
     admin_url: String,
 }
 
+/// A file of plans, whose only one lets an app publish so many messages per second.
+fn plan_of(rate: u32) -> String {
+    format!("default = \"unlimited\"\n[[plan]]\nid = \"unlimited\"\ntitle = \"Limited\"\n[plan.limits]\nmessages_per_second = {rate}\n")
+}
+
 impl Server {
-    pub(crate) fn start(label: Label, peal: &Path, core: usize) -> io::Result<Self> {
+    pub(crate) fn start(label: Label, peal: &Path, core: usize, rate: Option<u32>) -> io::Result<Self> {
         match label {
             Label::Floor => Self::start_floor(core),
-            Label::Peal => Self::start_with(peal, &Options { on: Some(core), ..Options::default() }),
+            Label::Peal => Self::start_with(peal, &Options { on: Some(core), rate, ..Options::default() }),
         }
     }
 
@@ -88,7 +96,7 @@ impl Server {
             BufReader::new(stdout).read_line(&mut line)?;
         }
         let unset = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut server = Self { label: Label::Floor, child, addr: unset, admin_url: String::new(), folder };
+        let mut server = Self { label: Label::Floor, rate: None, child, addr: unset, admin_url: String::new(), folder };
         server.addr = line.trim().parse().map_err(|_| io::Error::other(format!("the floor does not listen: {}", server.said())))?;
         Ok(server)
     }
@@ -106,7 +114,15 @@ impl Server {
         }
         command.args(["dev", "--ephemeral", "--log", "warn", "--cores", &options.cores.to_string()]);
         command.args(["--edge-addr", "127.0.0.1:0", "--api-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"]);
-        command.args(["--seed-app", &format!("{APP}:{KEY}:{SECRET}")]).arg("--ready-file").arg(&ready_file);
+        for tenant in 0..TENANTS {
+            command.args(["--seed-app", &format!("{}:{}:{SECRET}", app(tenant), key(tenant))]);
+        }
+        if let Some(rate) = options.rate {
+            let plans = folder.path().join("plans.toml");
+            fs::write(&plans, plan_of(rate))?;
+            command.arg("--plans-file").arg(plans);
+        }
+        command.arg("--ready-file").arg(&ready_file);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(folder.path().join("stderr"))?);
         let child = match options.on {
             Some(core) => on_core(core, || command.spawn()),
@@ -116,7 +132,7 @@ impl Server {
             io::Error::other(format!("cannot start {}: {error}; build it with `cargo build --bin peal`", peal.display()))
         })?;
         let unset = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut server = Self { label: Label::Peal, child, addr: unset, admin_url: String::new(), folder };
+        let mut server = Self { label: Label::Peal, rate: options.rate, child, addr: unset, admin_url: String::new(), folder };
         (server.addr, server.admin_url) = server.wait_ready(&ready_file)?;
         Ok(server)
     }
@@ -142,6 +158,10 @@ impl Server {
 
     pub(crate) fn label(&self) -> Label {
         self.label
+    }
+
+    pub(crate) fn rate(&self) -> Option<u32> {
+        self.rate
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {

@@ -15,6 +15,8 @@ const IDLE_TARGETS: (f64, f64) = (4_096.0, 2_048.0);
 const USED_TARGET: f64 = 2_253.0;
 /// Times the floor's.
 const P99_TARGET: f64 = 2.0;
+/// A refused publish, in microseconds.
+const REFUSED_TARGET: f64 = 5.0;
 
 #[derive(Debug, PartialEq)]
 pub(crate) struct Row {
@@ -100,7 +102,20 @@ fn rows_of(scenario: Scenario, runs: &[Run]) -> Vec<Row> {
     let (soon, later) = scenario.ratio_targets();
     cpu.targets = targets(cpu.ratio, [soon, later], "x");
     cpu.notes = notes(of(Label::Floor), of(Label::Peal));
+    if scenario == Scenario::Refused {
+        cpu.targets = targets(cpu.peal, [Some(REFUSED_TARGET), None], "µs");
+    }
     let mut rows = vec![cpu];
+    if scenario == Scenario::Noisy {
+        let mut p99 = row(format!("{}, p99 of the quiet", scenario.name()), "ms", |outcome| outcome.latency_ms.map(|latency| latency.p99));
+        let times = |outcome: &Outcome| Some(outcome.latency_ms?.p99 / outcome.undisturbed_ms?.p99);
+        let before = Summary::of(of(Label::Peal).filter_map(|outcome| outcome.undisturbed_ms.map(|latency| latency.p99)));
+        let refused: u64 = of(Label::Peal).map(|outcome| outcome.refused).sum();
+        p99.ratio = Summary::of(of(Label::Peal).filter_map(times));
+        p99.targets = targets(p99.ratio, [Some(P99_TARGET), None], "x");
+        p99.notes = format!("x their own when alone, {:.2} ms; {refused} publishes refused", before.map_or(0.0, |before| before.median));
+        rows.push(p99);
+    }
     if scenario == Scenario::Paced {
         let mut p99 = row(format!("{}, p99", scenario.name()), "ms", |outcome| outcome.latency_ms.map(|latency| latency.p99));
         p99.targets = targets(p99.ratio, [None, Some(P99_TARGET)], "x");
