@@ -83,14 +83,14 @@ impl Gate {
         })
     }
 
-    /// A core has this much more to hand out to the app's subscribers, in bytes of [`DELIVERY_COST`] and payload for each delivery.
+    /// A core has one more fan-out to hand out to the app's subscribers: its cost in bytes of [`DELIVERY_COST`] and payload for each delivery.
     pub fn owe(&self, cost: u64) {
         self.fan_out.owe(cost);
     }
 
-    /// Of what was owed, this much has been handed out or is not wanted any more.
-    pub fn pay(&self, cost: u64) {
-        self.fan_out.pay(cost);
+    /// Of what was owed, this much, so many fan-outs, has been handed out or is not wanted any more.
+    pub fn pay(&self, cost: u64, fan_outs: u64) {
+        self.fan_out.pay(cost, fan_outs);
     }
 
     /// What all cores owe.

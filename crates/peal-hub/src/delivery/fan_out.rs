@@ -258,13 +258,14 @@ impl Hub {
         let app = topic.topic.app;
         let Some(audience) = topic.messages_mut() else { return };
         let Some(backlog) = audience.backlog.as_mut().filter(|backlog| backlog.reached >= audience.subscribers.len()) else { return };
+        let handed_out = backlog.pass.len() as u64;
         let paid: u64 = backlog.pass.drain(..).map(|release| release.debt).sum();
         backlog.debt -= paid;
         backlog.reached = 0;
         if backlog.waiting.is_empty() {
             audience.backlog = None;
         }
-        self.pay(app, paid);
+        self.pay(app, paid, handed_out);
     }
 
     /// Nobody subscribes any more.
@@ -272,7 +273,7 @@ impl Hub {
         let Some(topic) = self.topics.get_mut(index) else { return };
         let app = topic.topic.app;
         if let Some(backlog) = topic.messages_mut().and_then(|audience| audience.backlog.take()) {
-            self.pay(app, backlog.debt);
+            self.pay(app, backlog.debt, (backlog.pass.len() + backlog.waiting.len()) as u64);
         }
     }
 }

@@ -110,10 +110,10 @@ impl Hub {
         }
     }
 
-    pub(super) fn pay(&mut self, app: AppId, debt: u64) {
+    pub(super) fn pay(&mut self, app: AppId, debt: u64, fan_outs: u64) {
         self.fan_out.debt -= debt;
         if let Some(entry) = self.apps.get(&app) {
-            entry.gate.pay(debt);
+            entry.gate.pay(debt, fan_outs);
         }
     }
 }
