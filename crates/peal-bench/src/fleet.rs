@@ -24,7 +24,7 @@ pub(crate) use http::get;
 use parts::Parts;
 use ports::Ports;
 use process::Process;
-pub(crate) use running::Running;
+pub(crate) use running::{Ending, Running};
 pub(crate) use serve::{ServeArgs, serve};
 
 /// A machine that also compiles needs a while.

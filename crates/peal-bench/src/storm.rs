@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::fleet::{FleetArgs, Running, get};
+use crate::fleet::{Ending, FleetArgs, Running, get};
 pub(crate) use client::{Act, Client, Numbered, Seen};
 use crowd::Crowd;
 pub(crate) use crowd::{CrowdArgs, run as crowd};
@@ -49,6 +49,9 @@ pub(crate) struct StormArgs {
     /// Edges that are restarted, one after the other
     #[arg(long, default_value = "2")]
     restarts: usize,
+    /// Kill the edges instead of asking them to stop: no client is told
+    #[arg(long)]
+    kill: bool,
     /// Clients and publishes go through nginx instead of to the edges themselves
     #[arg(long)]
     through_proxy: bool,
@@ -99,7 +102,7 @@ fn play(args: &StormArgs, fleet: &mut Running) -> io::Result<Report> {
         let reads_before = history_reads(fleet)?;
         let own_before = reads_before.get(index).copied().unwrap_or(0);
         let began = Instant::now();
-        fleet.restart(index, || {})?;
+        fleet.restart(index, if args.kill { Ending::Killed } else { Ending::Asked }, || {})?;
         let ready_ms = began.elapsed().as_millis() as u64;
         crowd.forget();
         wait("every client is back", BACK_WITHIN + PATIENCE, || crowd.all_live())?;
@@ -116,6 +119,7 @@ fn play(args: &StormArgs, fleet: &mut Running) -> io::Result<Report> {
         channels: args.channels,
         edges: layout.edges.len(),
         through_proxy: args.through_proxy,
+        killed: args.kill,
         connected_ms,
         restarts,
         published: published.totals.values().sum(),

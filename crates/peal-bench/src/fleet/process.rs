@@ -105,7 +105,16 @@ impl Drop for Process {
 
 /// Asks a process to stop. One that is gone already is none the worse for it.
 pub(crate) fn terminate(pid: u32) {
+    signal(pid, Signal::TERM);
+}
+
+/// Ends a process where it stands, as a crash would.
+pub(crate) fn kill(pid: u32) {
+    signal(pid, Signal::KILL);
+}
+
+fn signal(pid: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        let _ = kill_process(pid, Signal::TERM);
+        let _ = kill_process(pid, signal);
     }
 }

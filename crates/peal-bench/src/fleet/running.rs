@@ -5,12 +5,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::process::terminate;
+use super::process::{kill, terminate};
 use super::{Fleet, FleetArgs, Layout, get};
 
 /// The drain, a clean end and a start.
 const RESTART_WITHIN: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(20);
+
+/// How an edge ends before its successor starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// It is asked to, and drains.
+    Asked,
+    /// Nobody is told, not even it.
+    Killed,
+}
 
 #[derive(Debug)]
 pub(crate) enum Running {
@@ -35,16 +44,19 @@ impl Running {
         }
     }
 
-    /// Rolls one edge: asks it to stop, and returns when its successor is ready. `tick` is called meanwhile.
+    /// Rolls one edge: ends it, and returns when its successor is ready. `tick` is called meanwhile.
     ///
     /// # Errors
-    /// It does not stop, stops with an error, or does not come back.
-    pub(crate) fn restart(&mut self, index: usize, mut tick: impl FnMut()) -> io::Result<()> {
+    /// It does not stop, stops with an error although it was asked, or does not come back.
+    pub(crate) fn restart(&mut self, index: usize, ending: Ending, mut tick: impl FnMut()) -> io::Result<()> {
         let before = self.layout().edges[index].pid;
-        terminate(before);
+        match ending {
+            Ending::Asked => terminate(before),
+            Ending::Killed => kill(before),
+        }
         let deadline = Instant::now() + RESTART_WITHIN;
         loop {
-            if self.is_back(index, before)? {
+            if self.is_back(index, before, ending)? {
                 return Ok(());
             }
             if Instant::now() > deadline {
@@ -55,7 +67,7 @@ impl Running {
         }
     }
 
-    fn is_back(&mut self, index: usize, before: u32) -> io::Result<bool> {
+    fn is_back(&mut self, index: usize, before: u32, ending: Ending) -> io::Result<bool> {
         match self {
             Self::Own(fleet) => {
                 if !fleet.ended().contains(&index) {
@@ -63,6 +75,7 @@ impl Running {
                 }
                 match fleet.start_again(index)? {
                     Some(0) => Ok(true),
+                    _ if ending == Ending::Killed => Ok(true),
                     code => Err(io::Error::other(format!("edge {} ended with {code:?}\n{}", index + 1, fleet.logs()))),
                 }
             }

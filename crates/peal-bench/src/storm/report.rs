@@ -14,6 +14,8 @@ pub(super) struct Report {
     pub(super) channels: usize,
     pub(super) edges: usize,
     pub(super) through_proxy: bool,
+    /// Edges were killed, so that no client was told to go.
+    pub(super) killed: bool,
     /// From the first connection until all were subscribed.
     pub(super) connected_ms: u64,
     pub(super) restarts: Vec<Restart>,
@@ -23,7 +25,7 @@ pub(super) struct Report {
     pub(super) seen: Seen,
 }
 
-/// Times are from the SIGTERM.
+/// Times are from the signal.
 #[derive(Debug, Serialize)]
 pub(super) struct Restart {
     pub(super) edge: usize,
@@ -63,7 +65,7 @@ impl Report {
             }
         }
         // Without these the storm was none.
-        if self.seen.resumed == 0 || self.seen.goaways == 0 || self.seen.received < self.published {
+        if self.seen.resumed == 0 || (self.seen.goaways == 0) != self.killed || self.seen.received < self.published {
             wrong.push(format!(
                 "nothing was shown: {} resumed, {} told to go, {} received",
                 self.seen.resumed, self.seen.goaways, self.seen.received
@@ -85,10 +87,11 @@ impl fmt::Display for Report {
             f,
             "{clients} clients in {processes} processes, {channels} channels, {edges} edges reached {way}; connected in {connected_ms} ms"
         )?;
+        let how = if self.killed { "killed and started again" } else { "restarted" };
         for Restart { edge, ready_ms, back_ms, history_reads } in &self.restarts {
             writeln!(
                 f,
-                "edge {edge} restarted: ready after {ready_ms} ms, all clients back after {back_ms} ms, {history_reads} history reads"
+                "edge {edge} {how}: ready after {ready_ms} ms, all clients back after {back_ms} ms, {history_reads} history reads"
             )?;
         }
         let reads = self.history_reads();
@@ -129,6 +132,7 @@ mod tests {
             channels: 30,
             edges: 3,
             through_proxy: false,
+            killed: false,
             connected_ms: 5,
             restarts: vec![restart],
             published: 100,
@@ -141,6 +145,8 @@ mod tests {
     #[test]
     fn everything_that_is_promised_is_held_against_the_report() {
         assert_eq!(report().wrong(), Vec::<String>::new());
+        let killed = |goaways| Report { killed: true, seen: Seen { goaways, ..report().seen }, ..report() };
+        assert_eq!((killed(0).wrong().len(), killed(1).wrong().len()), (0, 1), "whoever was told to go was not killed");
         let spoil: [fn(&mut Report); 9] = [
             |report| report.restarts[0].back_ms = 60_001,
             |report| report.restarts[0].history_reads = 91,

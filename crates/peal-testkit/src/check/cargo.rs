@@ -75,12 +75,12 @@ pub(super) fn doc(context: &Context) -> Outcome {
     }
 }
 
-/// An edge of this commit and one of the commit before it share a fleet. The test builds the latter, so it is a test of its own.
-pub(super) fn adjacent(context: &Context) -> Outcome {
-    match cargo(context, &["test", "-p", "peal-bench", "--features", "deep", "--test", "adjacent"]) {
+/// A test of `peal-bench` that is not among the ordinary ones: it builds another release, or takes most of the machine.
+pub(super) fn deep(context: &Context, name: &str) -> Outcome {
+    match cargo(context, &["test", "-p", "peal-bench", "--features", "deep", "--test", name]) {
         Ok(finished) => {
             let failures = if finished.success() { Vec::new() } else { vec![finished.transcript()] };
-            let named = |test: TestResult| TestResult { name: test.name.replacen("doc ", "peal-bench/adjacent ", 1), ..test };
+            let named = |test: TestResult| TestResult { name: test.name.replacen("doc ", &format!("peal-bench/{name} "), 1), ..test };
             Outcome { tests: doc_tests(&finished.stdout).into_iter().map(named).collect(), failures }
         }
         Err(why) => Outcome::failed(why),

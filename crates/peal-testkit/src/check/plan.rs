@@ -31,7 +31,7 @@ const fn deep_step(name: &'static str, run: fn(&Context) -> Outcome) -> Step {
 
 /// In the order in which they start when several could. The binary embeds the SDK and the dashboard, so these are built before it, and
 /// their tests do not build them again. Tests that measure time have the machine to themselves.
-pub(super) const STEPS: [Step; 25] = [
+pub(super) const STEPS: [Step; 26] = [
     step("tools", &[], tools::check),
     cargo_step("fmt", &["tools"], cargo::fmt),
     step("sdk-install", &["tools"], |context| node::install(context, node::SDK)),
@@ -56,7 +56,8 @@ pub(super) const STEPS: [Step; 25] = [
     step("dashboard-e2e", &["build"], |context| node::vitest(context, node::DASHBOARD, &["--config", "e2e/vitest.config.ts"])),
     deep_step("simulation-deep", |context| libtest::deep(context, "simulation", ("PEAL_SIM_SEEDS", "10000"))),
     deep_step("faults-deep", |context| libtest::deep(context, "faults", ("PEAL_TEST_DEEP", "1"))),
-    deep_step("adjacent", cargo::adjacent),
+    deep_step("killed", |context| cargo::deep(context, "killed")),
+    deep_step("adjacent", |context| cargo::deep(context, "adjacent")),
 ];
 
 /// The names that `--only` takes.
