@@ -13,8 +13,8 @@ pub const DELIVERY_COST: u64 = 4 * 1024;
 const DEBT_MAX: u64 = 256 * 1024 * DELIVERY_COST;
 /// From here on they are answered later: a few milliseconds of one core.
 const DEBT_PACED: u64 = 1024 * DELIVERY_COST;
-/// Neither while fewer fan-outs than this wait: they may be large, but they are few, and several to the same subscribers are written at once.
-const FEW: u64 = 16;
+/// Neither while fewer fan-outs than this wait: they may be large, but they are few, and so many to the same subscribers are written at once.
+const FEW: u64 = 64;
 /// What a core hands out in a millisecond.
 const DEBT_PER_MS: u64 = 512 * DELIVERY_COST;
 /// When to try again, at the earliest and at the latest.

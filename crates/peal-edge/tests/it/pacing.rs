@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::{APP, Socket, TestNode, metrics, within};
 
 const SUBSCRIBERS: usize = 60;
-const PUBLISHERS: usize = 8;
+const PUBLISHERS: usize = 16;
 /// In one request.
 const EVENTS: usize = 10;
 
