@@ -1,8 +1,9 @@
 //! Waiting for a replica, for publishes whose rule asks for it.
 //!
 //! `WAIT` on the connection that published would hold up everything behind it, and on another one it waits for that connection's own last
-//! command only: idle, it answers at once and means nothing. So the second connection always sends `PING; WAIT`: the `PING` comes after the answers to
-//! all batches that are asked about, and one pair speaks for all of them.
+//! *write* only (before Redis 7.2, for its last command): without one it answers at once and means nothing. So the second connection always sends
+//! `SET; WAIT`: the mark is written after the answers to all batches that are asked about, and one pair speaks for all of them. The mark
+//! has a key, because `PUBLISH` is no write to replicas everywhere, and is gone by itself.
 //!
 //! Invariant: what is confirmed was confirmed by the server that stored it. A server that was demoted, has lost the batch and was promoted again
 //! since then has another replication id than the one under which the batch was stored.
@@ -18,6 +19,8 @@ use super::shared::Shared;
 
 /// How long replicas may take, in milliseconds.
 const WITHIN_MS: u64 = 500;
+/// How long the mark stays, in milliseconds.
+const MARK_MS: u64 = 1_000;
 /// Publish calls that may wait for a confirmation; more are answered as not confirmed.
 const WAITING_MAX: usize = 10_000;
 
@@ -26,6 +29,7 @@ type Results = Vec<Result<Published, BrokerError>>;
 /// Stored, and to be answered once it is confirmed.
 #[derive(Debug)]
 pub(super) struct Stored {
+    pub(super) partition: u16,
     pub(super) up: Arc<Up>,
     /// The replication id under which it was stored.
     pub(super) replid: String,
@@ -80,9 +84,10 @@ pub(super) async fn run(shared: Arc<Shared>, mut asked: mpsc::UnboundedReceiver<
         shared.confirmations.waiting.fetch_sub(round.len(), Ordering::Relaxed);
         while let Some(first) = round.first() {
             let up = Arc::clone(&first.up);
+            let mark = shared.keys.mark(first.partition);
             let (mine, others): (Vec<_>, Vec<_>) = round.drain(..).partition(|stored| stored.up.serial == up.serial);
             round = others;
-            let confirmed_by = match wait(&up).await {
+            let confirmed_by = match wait(&up, &mark).await {
                 Ok(confirmed_by) => confirmed_by,
                 Err(error) => {
                     tracing::debug!(%error, "replicas could not be asked");
@@ -99,10 +104,10 @@ pub(super) async fn run(shared: Arc<Shared>, mut asked: mpsc::UnboundedReceiver<
 }
 
 /// The replication id of the server if a replica has all that it had stored when this was called.
-async fn wait(up: &Up) -> redis::RedisResult<Option<String>> {
+async fn wait(up: &Up, mark: &str) -> redis::RedisResult<Option<String>> {
     let mut connection = up.second().await?;
     let mut pair = redis::pipe();
-    pair.cmd("PING").ignore().cmd("WAIT").arg(1).arg(WITHIN_MS).cmd("INFO").arg("replication");
+    pair.cmd("SET").arg(mark).arg("").arg("PX").arg(MARK_MS).ignore().cmd("WAIT").arg(1).arg(WITHIN_MS).cmd("INFO").arg("replication");
     let (replicas, info): (u64, String) = pair.query_async(&mut connection).await?;
     Ok(replication_id(&info).filter(|_| replicas > 0).map(str::to_owned))
 }

@@ -94,6 +94,11 @@ impl Keys {
         format!("{}burial\0{tag}", self.prefix)
     }
 
+    /// What is written, for a moment, so that replicas can be waited for.
+    pub(super) fn mark(&self, partition: u16) -> String {
+        self.key(partition, 'k', "")
+    }
+
     /// Where a node hears its probes of a partition.
     pub(super) fn echo(&self, partition: u16, tag: &str) -> String {
         self.key(partition, 'e', tag)

@@ -271,7 +271,7 @@ fn answer(shared: &Shared, partition: &Partition, job: Job, answered: &mut Answe
             let replicated: Vec<_> = items.iter().map(|item| item.durability == Durability::Replicated && !item.draft.ephemeral).collect();
             if replicated.contains(&true) {
                 let (up, replid) = (Arc::clone(&answered.up), answered.replid.clone());
-                return shared.confirmations.ask(shared, Stored { up, replid, results, replicated, answer });
+                return shared.confirmations.ask(shared, Stored { partition: partition.index, up, replid, results, replicated, answer });
             }
             drop(answer.send(results));
         }
