@@ -71,16 +71,19 @@ impl Gate {
             let next_us = whole_us.max(now_us) + cost_us;
             (next_us <= now_us + SECOND_US).then_some(next_us)
         });
-        taken.map(drop).map_err(|whole_us| {
-            let waiting_us = whole_us.max(now_us) - now_us;
-            let used = waiting_us * u64::from(per_second) / SECOND_US;
-            Refusal::new(
-                ErrorCode::RateLimited,
-                format!("The app's limit is {per_second} messages per second. Slow down, or raise the limit."),
-            )
-            .with_limit(per_second.into(), used + u64::from(count))
-            .retry_after((waiting_us + cost_us).saturating_sub(SECOND_US).div_ceil(1_000).max(1))
-        })
+        taken.map(drop).map_err(|whole_us| rate_limited(per_second, count, cost_us, whole_us.max(now_us) - now_us))
+    }
+
+    /// As [`Self::admit`] of one message, without taking it: what need not be read of a request that will be refused anyway.
+    ///
+    /// # Errors
+    /// As [`Self::admit`].
+    pub fn peek(&self, now_ms: u64, per_second: Option<u32>) -> Result<(), Refusal> {
+        self.fan_out.admit()?;
+        let Some(per_second) = per_second else { return Ok(()) };
+        let (now_us, cost_us) = (now_ms * 1_000, SECOND_US / u64::from(per_second.max(1)));
+        let waiting_us = self.whole_us.load(Ordering::Relaxed).saturating_sub(now_us);
+        if waiting_us + cost_us <= SECOND_US { Ok(()) } else { Err(rate_limited(per_second, 1, cost_us, waiting_us)) }
     }
 
     /// A core has one more fan-out to hand out to the app's subscribers: its cost in bytes of [`DELIVERY_COST`] and payload for each delivery.
@@ -135,6 +138,13 @@ impl Gate {
     }
 }
 
+fn rate_limited(per_second: u32, count: u32, cost_us: u64, waiting_us: u64) -> Refusal {
+    let used = waiting_us * u64::from(per_second) / SECOND_US;
+    Refusal::new(ErrorCode::RateLimited, format!("The app's limit is {per_second} messages per second. Slow down, or raise the limit."))
+        .with_limit(per_second.into(), used + u64::from(count))
+        .retry_after((waiting_us + cost_us).saturating_sub(SECOND_US).div_ceil(1_000).max(1))
+}
+
 const SECOND_US: u64 = 1_000_000;
 /// When to try again to connect: nobody knows when one of the others leaves.
 const CONNECTION_RETRY_MS: u64 = 5_000;
@@ -168,7 +178,10 @@ mod tests {
         let refusal = gate.admit(5_000, Some(10), 1).expect_err("over the rate");
         assert_eq!((refusal.code, refusal.retry_after_ms), (ErrorCode::RateLimited, Some(100)));
         assert_eq!(refusal.limit.map(|reached| (reached.limit, reached.current)), Some((10, 11)));
-        assert!(gate.admit(5_100, Some(10), 1).is_ok());
+        let peeked = gate.peek(5_000, Some(10)).expect_err("over the rate");
+        assert_eq!((peeked.code, peeked.retry_after_ms, peeked.limit), (refusal.code, refusal.retry_after_ms, refusal.limit));
+        assert!(gate.peek(5_100, Some(10)).is_ok() && gate.peek(5_000, None).is_ok());
+        assert!(gate.admit(5_100, Some(10), 1).is_ok(), "looking takes nothing");
         assert!(gate.admit(5_100, None, 1_000).is_ok());
         assert!(gate.admit(60_000, Some(10), 11).is_err(), "more than a second's worth in one request");
         assert!(gate.admit(60_000, Some(10), 10).is_ok());

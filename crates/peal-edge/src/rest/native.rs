@@ -12,7 +12,7 @@ use peal_wire::native::rest::{
 };
 
 use super::auth::{self, Caller};
-use super::pusher::{admit, broker_refusal, new_message_id, publish_paced, rule_size};
+use super::pusher::{admit, broker_refusal, new_message_id, peek, publish_paced, rule_size};
 use super::{Answer, Call, json, query_pairs, refused};
 use crate::node::SharedNode;
 use crate::usage::local;
@@ -20,6 +20,7 @@ use crate::usage::local;
 /// `POST /v1/channels/{channel}/messages`: one message or an array of them.
 pub(crate) async fn publish(node: &SharedNode, channel: &str, call: &Call) -> Answer {
     let caller = auth::native(node, call).await?;
+    peek(node, &caller)?;
     let channel = ChannelName::parse(channel)?;
     caller.require(Operation::Publish, &channel)?;
     let body = decode_publish(&call.body, caller.app.limits.message_bytes as usize)?;

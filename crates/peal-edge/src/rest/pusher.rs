@@ -1,15 +1,17 @@
 //! Publishing with Pusher's server libraries: `POST /apps/{app}/events` and `/batch_events` (Pusher protocol 7).
 //!
-//! Order: signature, then the body as a whole, then what the key may do, then publish. So nothing of a bad batch is delivered.
+//! Order: signature, whether the app may send at all, the body as a whole, what the key may do, publish. So nothing of a bad batch is delivered.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use peal_core::exchange::{BrokerError, Publish, Published};
+use peal_core::gate::Gate;
 use peal_core::usage::Protocol;
 use peal_core::{App, ChannelName, ConnectionId, Draft, ErrorCode, Message, MessageId, Now, Operation, PublicationKind, Refusal, Topic};
 use peal_hub::retention;
 use peal_wire::pusher::rest::{Attributes, EMPTY, Info, decode_batch, decode_events, encode_batch_answer, encode_trigger_answer};
+use uuid::Uuid;
 
 use super::auth::{self, Caller};
 use super::queries::attributes;
@@ -19,6 +21,7 @@ use crate::usage::{Payer, local};
 
 pub(crate) async fn events(node: &SharedNode, app: &str, call: &Call) -> Answer {
     let caller = auth::pusher(node, Some(app), call).await?;
+    peek(node, &caller)?;
     let trigger = decode_events(&call.body, caller.app.limits.pusher_data_bytes as usize)?;
     for channel in &trigger.channels {
         require_publish(&caller, channel, &trigger.message)?;
@@ -41,6 +44,7 @@ pub(crate) async fn events(node: &SharedNode, app: &str, call: &Call) -> Answer 
 
 pub(crate) async fn batch_events(node: &SharedNode, app: &str, call: &Call) -> Answer {
     let caller = auth::pusher(node, Some(app), call).await?;
+    peek(node, &caller)?;
     let batch = decode_batch(&call.body, caller.app.limits.pusher_data_bytes as usize)?;
     for event in &batch {
         require_publish(&caller, &event.channel, &event.message)?;
@@ -67,12 +71,20 @@ fn require_publish(caller: &Caller, channel: &ChannelName, message: &Message) ->
     rule_size(&caller.app, channel, message)
 }
 
+/// Refuses before the body is parsed what [`admit`] would refuse whatever is in it.
+pub(crate) fn peek(node: &SharedNode, caller: &Caller) -> Result<(), Refusal> {
+    at_gate(node, caller, |gate, now| gate.peek(now.mono_ms, caller.app.limits.messages_per_second))
+}
+
 /// Whether the month's quota lets messages through, then takes them from what the app may send in a second, all or none.
 pub(crate) fn admit(node: &SharedNode, caller: &Caller, count: usize) -> Result<(), Refusal> {
+    at_gate(node, caller, |gate, now| gate.admit(now.mono_ms, caller.app.limits.messages_per_second, count as u32))
+}
+
+fn at_gate(node: &SharedNode, caller: &Caller, ask: impl FnOnce(&Gate, Now) -> Result<(), Refusal>) -> Result<(), Refusal> {
     let (directory, now) = (node.directory.current(), node.now());
-    let limit = caller.app.limits.messages_per_second;
     let Some(gate) = directory.gate(caller.app.id) else { return Ok(()) };
-    let admitted = gate.quota_admit(now).and_then(|()| gate.admit(now.mono_ms, limit, count as u32));
+    let admitted = gate.quota_admit(now).and_then(|()| ask(gate, now));
     admitted.inspect_err(|refusal| local::count_rejected(now, caller, refusal))
 }
 
@@ -130,9 +142,13 @@ pub(crate) async fn publish_paced(
 /// How long an answer may wait; with it the most that one who publishes in a loop can be slowed down for each publish.
 const PACE_MAX: Duration = Duration::from_millis(100);
 
-/// A UUIDv7: sorts by time, unique without coordination. Its random part comes from this thread's generator, not from a system call.
 pub(crate) fn new_message_id(now: Now) -> MessageId {
-    uuid::Builder::from_unix_timestamp_millis(now.wall_ms, &rand::random()).into_uuid().into()
+    new_uuid(now).into()
+}
+
+/// A UUIDv7: sorts by time, unique without coordination. Its random part comes from this thread's generator, not from a system call.
+pub(crate) fn new_uuid(now: Now) -> Uuid {
+    uuid::Builder::from_unix_timestamp_millis(now.wall_ms, &rand::random()).into_uuid()
 }
 
 pub(crate) fn broker_refusal(error: &BrokerError) -> Refusal {
