@@ -4,7 +4,7 @@
 //! graph ([`plan`]) that keeps the cores busy ([`schedule`]), every runner's report is read into [`TestResult`]s, and the last line counts them all.
 //!
 //! Invariant: nothing is skipped in silence. A step that cannot run, because a tool is missing or what it needs failed, is a failure
-//! that says what to do, and a runner that ran no test is one too.
+//! that says what to do, and a runner that ran no test is one too. Only [`valkey`] may find that its server cannot be had here; the report says so.
 
 mod cargo;
 mod deploy;
@@ -15,6 +15,7 @@ mod process;
 mod report;
 mod schedule;
 mod tools;
+mod valkey;
 mod vitest;
 
 use std::collections::BTreeMap;
@@ -43,6 +44,8 @@ pub struct Outcome {
     pub tests: Vec<TestResult>,
     /// What to show, one text per failure. Empty means the step passed.
     pub failures: Vec<String>,
+    /// What was left out and why.
+    pub left_out: Option<String>,
 }
 
 impl Outcome {
@@ -51,7 +54,7 @@ impl Outcome {
     }
 
     fn failed(why: impl Into<String>) -> Self {
-        Self { tests: Vec::new(), failures: vec![why.into()] }
+        Self { failures: vec![why.into()], ..Self::default() }
     }
 }
 

@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// Another server that speaks the protocol, such as `valkey-server`: a name in the path or an absolute path.
+pub const PROGRAM_VARIABLE: &str = "PEAL_TEST_REDIS";
+
 /// Arguments: the folder of the server, then the command line of the server.
 const KEEPER: &str = r#"
 folder=$1; shift
@@ -77,7 +80,7 @@ impl RedisServer {
     /// With more settings, as pairs `--name value`.
     #[must_use]
     pub fn start_with(settings: &[&str]) -> Self {
-        Self::start_program("redis-server", settings)
+        Self::start_program(&program(), settings)
     }
 
     /// One that speaks TLS as well, and the certificate, in PEM, that vouches for it. It is for `localhost` only.
@@ -119,7 +122,7 @@ impl RedisServer {
         );
         let folder = tempfile::Builder::new().prefix("peal-sentinel-").tempdir().expect("a temporary folder can be made").keep();
         std::fs::write(folder.join("sentinel.conf"), settings).expect("the folder can be written to");
-        let settings = ["redis-server", "sentinel.conf", "--sentinel", "--bind", "127.0.0.1"].map(str::to_owned).to_vec();
+        let settings = [program().as_str(), "sentinel.conf", "--sentinel", "--bind", "127.0.0.1"].map(str::to_owned).to_vec();
         let mut sentinel = Self { folder, port: free_port(), settings, keeper: None };
         sentinel.launch().expect("a Sentinel starts");
         wait_until("the Sentinel knows the replica", || sentinel.command(&["SENTINEL", "replicas", name]).contains("slave"));
@@ -138,7 +141,7 @@ impl RedisServer {
                 Err(why) => last = why,
             }
         }
-        panic!("Redis does not start (install redis-server): {last}");
+        panic!("{program} does not start; is it installed? {last}");
     }
 
     fn launch(&mut self) -> Result<(), String> {
@@ -317,6 +320,10 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "it does not come about that {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+fn program() -> String {
+    std::env::var(PROGRAM_VARIABLE).unwrap_or_else(|_| "redis-server".into())
 }
 
 fn free_port() -> u16 {

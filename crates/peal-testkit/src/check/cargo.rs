@@ -69,7 +69,7 @@ pub(super) fn doc(context: &Context) -> Outcome {
     match cargo(context, &arguments) {
         Ok(finished) => {
             let failures = if finished.success() { Vec::new() } else { vec![finished.transcript()] };
-            Outcome { tests: doc_tests(&finished.stdout), failures }
+            Outcome { tests: doc_tests(&finished.stdout), failures, ..Outcome::default() }
         }
         Err(why) => Outcome::failed(why),
     }
@@ -81,7 +81,7 @@ pub(super) fn deep(context: &Context, name: &str) -> Outcome {
         Ok(finished) => {
             let failures = if finished.success() { Vec::new() } else { vec![finished.transcript()] };
             let named = |test: TestResult| TestResult { name: test.name.replacen("doc ", &format!("peal-bench/{name} "), 1), ..test };
-            Outcome { tests: doc_tests(&finished.stdout).into_iter().map(named).collect(), failures }
+            Outcome { tests: doc_tests(&finished.stdout).into_iter().map(named).collect(), failures, ..Outcome::default() }
         }
         Err(why) => Outcome::failed(why),
     }

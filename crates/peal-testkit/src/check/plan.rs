@@ -1,6 +1,6 @@
 //! The steps, in one table.
 
-use super::{Context, Outcome, cargo, deploy, libtest, node, tools};
+use super::{Context, Outcome, cargo, deploy, libtest, node, tools, valkey};
 
 /// A step of this weight runs alone.
 pub(super) const ALL_CORES: usize = usize::MAX;
@@ -31,7 +31,7 @@ const fn deep_step(name: &'static str, run: fn(&Context) -> Outcome) -> Step {
 
 /// In the order in which they start when several could. The binary embeds the SDK and the dashboard, so these are built before it, and
 /// their tests do not build them again. Tests that measure time have the machine to themselves.
-pub(super) const STEPS: [Step; 26] = [
+pub(super) const STEPS: [Step; 27] = [
     step("tools", &[], tools::check),
     cargo_step("fmt", &["tools"], cargo::fmt),
     step("sdk-install", &["tools"], |context| node::install(context, node::SDK)),
@@ -56,6 +56,7 @@ pub(super) const STEPS: [Step; 26] = [
     step("dashboard-e2e", &["build"], |context| node::vitest(context, node::DASHBOARD, &["--config", "e2e/vitest.config.ts"])),
     deep_step("simulation-deep", |context| libtest::deep(context, "simulation", ("PEAL_SIM_SEEDS", "10000"))),
     deep_step("faults-deep", |context| libtest::deep(context, "faults", ("PEAL_TEST_DEEP", "1"))),
+    deep_step("valkey", valkey::broker),
     deep_step("killed", |context| cargo::deep(context, "killed")),
     deep_step("adjacent", |context| cargo::deep(context, "adjacent")),
 ];

@@ -14,6 +14,8 @@ pub(super) struct Report {
     tests: Vec<TestResult>,
     /// Steps that failed without a failed test of their own.
     failed_steps: Vec<&'static str>,
+    /// With the reason.
+    left_out: Vec<String>,
 }
 
 pub(super) fn begin(step: &Step) {
@@ -23,9 +25,16 @@ pub(super) fn begin(step: &Step) {
 impl Report {
     pub(super) fn end(&mut self, step: &Step, outcome: &Outcome, took: Duration) {
         let seconds = took.as_secs_f64();
-        let verdict = if outcome.failures.is_empty() { "ok   " } else { "FAIL " };
+        let verdict = match outcome {
+            Outcome { left_out: Some(_), .. } => "none ",
+            outcome if outcome.failures.is_empty() => "ok   ",
+            _ => "FAIL ",
+        };
         let count = if outcome.tests.is_empty() { String::new() } else { format!("  {} tests", outcome.tests.len()) };
         println!("{verdict}  {:<20} {seconds:7.1} s{count}", step.name);
+        if let Some(why) = &outcome.left_out {
+            self.left_out.push(format!("{}: {}", step.name, why.trim_end()));
+        }
         for failure in &outcome.failures {
             println!("\n---- {} ----\n{}\n", step.name, failure.trim_end());
         }
@@ -47,6 +56,7 @@ impl Report {
         for test in self.slowest() {
             println!("{:8.2} s  {}", test.seconds.unwrap_or_default(), test.name);
         }
+        self.left_out.iter().for_each(|what| println!("left out, and neither passed nor failed: {what}"));
         let failed: Vec<&str> = self.failed().collect();
         if !failed.is_empty() {
             println!("failed:");
@@ -85,7 +95,8 @@ mod tests {
 
     #[test]
     fn the_last_line_counts_tests_and_steps_that_failed_without_one() {
-        let mut report = Report { tests: vec![test("a", true, 1.0), test("b", false, 0.1)], failed_steps: vec!["clippy"] };
+        let mut report =
+            Report { tests: vec![test("a", true, 1.0), test("b", false, 0.1)], failed_steps: vec!["clippy"], ..Report::default() };
         assert_eq!(report.last_line(), "1 passed, 2 failed");
         report.failed_steps.clear();
         report.tests.pop();
@@ -95,7 +106,7 @@ mod tests {
     #[test]
     fn the_slowest_ten_come_in_order() {
         let tests = (0..15).map(|n| test(&n.to_string(), true, f64::from(n))).collect();
-        let report = Report { tests, failed_steps: Vec::new() };
+        let report = Report { tests, ..Report::default() };
         let names: Vec<_> = report.slowest().iter().map(|test| test.name.as_str()).collect();
         assert_eq!(names, ["14", "13", "12", "11", "10", "9", "8", "7", "6", "5"]);
     }
