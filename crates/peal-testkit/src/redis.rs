@@ -3,11 +3,15 @@
 //! A server must not outlive its owner, not even one that is killed. So a shell stands between, as for [`crate::postgres`]: it waits for the end
 //! of its input, which comes when the owner closes it or dies, then kills the server and removes its folder. So a static one is fine.
 
+mod tls;
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+pub use tls::TlsPort;
 
 /// Another server that speaks the protocol, such as `valkey-server`: a name in the path or an absolute path.
 pub const PROGRAM_VARIABLE: &str = "PEAL_TEST_REDIS";
@@ -54,15 +58,6 @@ pub struct RedisServer {
     keeper: Option<Keeper>,
 }
 
-/// How a server is reached by TLS.
-#[derive(Debug)]
-pub struct TlsPort {
-    pub port: u16,
-    /// In PEM.
-    pub authorities: Vec<u8>,
-    _folder: tempfile::TempDir,
-}
-
 #[derive(Debug)]
 struct Keeper {
     shell: Child,
@@ -83,25 +78,6 @@ impl RedisServer {
         Self::start_program(&program(), settings)
     }
 
-    /// One that speaks TLS as well, and the certificate, in PEM, that vouches for it. It is for `localhost` only.
-    ///
-    /// # Panics
-    /// As [`Self::start`].
-    #[must_use]
-    pub fn start_with_tls() -> (Self, TlsPort) {
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate can be made");
-        let folder = tempfile::Builder::new().prefix("peal-redis-tls-").tempdir().expect("a temporary folder can be made");
-        let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
-        let (certificate, key) = (path("certificate.pem"), path("key.pem"));
-        std::fs::write(&certificate, made.cert.pem()).expect("the folder can be written to");
-        std::fs::write(&key, made.signing_key.serialize_pem()).expect("the folder can be written to");
-        let port = free_port();
-        let tls =
-            ["--tls-port", &port.to_string(), "--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-ca-cert-file", &certificate];
-        let server = Self::start_with(&[&tls[..], &["--tls-auth-clients", "no"]].concat());
-        (server, TlsPort { port, authorities: made.cert.pem().into_bytes(), _folder: folder })
-    }
-
     /// A replica that is connected: what the primary acknowledges from here on reaches it.
     #[must_use]
     pub fn start_replica_of(primary: &Self) -> Self {
@@ -116,9 +92,12 @@ impl RedisServer {
     /// As [`Self::start`].
     #[must_use]
     pub fn start_sentinel(primary: &Self, name: &str) -> Self {
+        Self::start_watching("127.0.0.1", primary.port, name, "")
+    }
+
+    fn start_watching(host: &str, port: u16, name: &str, settings: &str) -> Self {
         let settings = format!(
-            "sentinel monitor {name} 127.0.0.1 {} 1\nsentinel down-after-milliseconds {name} 300\nsentinel failover-timeout {name} 2000\n",
-            primary.port
+            "{settings}sentinel monitor {name} {host} {port} 1\nsentinel down-after-milliseconds {name} 300\nsentinel failover-timeout {name} 2000\n"
         );
         let folder = tempfile::Builder::new().prefix("peal-sentinel-").tempdir().expect("a temporary folder can be made").keep();
         std::fs::write(folder.join("sentinel.conf"), settings).expect("the folder can be written to");

@@ -12,12 +12,12 @@ use peal_testkit::redis::{RedisServer, wait_until};
 use super::{open, options_for};
 use crate::support::*;
 
-async fn once(broker: &RedisBroker, publish: Publish) -> Result<Position, BrokerError> {
+pub(super) async fn once(broker: &RedisBroker, publish: Publish) -> Result<Position, BrokerError> {
     broker.publish(vec![publish]).await.remove(0).map(|published| published.position.expect("kept"))
 }
 
 /// As a publisher does that is told to come back: the same id until it is accepted.
-async fn until_accepted(broker: &RedisBroker, topic: &Topic, text: &str) -> Position {
+pub(super) async fn until_accepted(broker: &RedisBroker, topic: &Topic, text: &str) -> Position {
     within(async {
         loop {
             if let Ok(position) = once(broker, idempotent(topic, text)).await {
@@ -33,7 +33,7 @@ async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), future).await.expect("this takes no 20 seconds")
 }
 
-async fn attach(broker: &RedisBroker, topic: &Topic) -> Position {
+pub(super) async fn attach(broker: &RedisBroker, topic: &Topic) -> Position {
     within(async {
         loop {
             if let Ok(heads) = broker.attach(vec![topic.clone()]).await {
@@ -55,7 +55,7 @@ async fn newest(broker: &RedisBroker, topic: &Topic) -> HistoryPage {
     broker.history(query).await.expect("read")
 }
 
-fn inbox() -> Arc<Received> {
+pub(super) fn inbox() -> Arc<Received> {
     Arc::default()
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use peal_broker::{Broker, RedisBroker, RedisOptions};
 use peal_core::Durability;
 use peal_core::exchange::BrokerError;
-use peal_testkit::redis::RedisServer;
+use peal_testkit::redis::{RedisServer, wait_until};
 
+use super::failover::{attach, inbox, once, until_accepted};
 use super::suited;
 use crate::support::*;
 
@@ -30,6 +31,29 @@ async fn commands_subscriptions_and_confirmations_go_over_tls() {
     let by_tls = format!("laddr=127.0.0.1:{}", tls.port);
     let plain = clients.lines().filter(|client| !client.contains(&by_tls) && !client.is_empty()).count();
     assert_eq!((clients.matches(&by_tls).count(), plain), (3, 1), "{clients}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sentinels_are_asked_over_tls_and_name_servers_that_are_reached_over_tls() {
+    let (mut primary, tls) = RedisServer::start_with_tls();
+    let (replica, replica_tls) = RedisServer::start_replica_over_tls(&primary, &tls);
+    let (_sentinel, sentinel_tls) = RedisServer::start_sentinel_over_tls(&tls, "main");
+    let url = format!("rediss+sentinel://localhost:{}/main", sentinel_tls.port);
+    let options = suited(RedisOptions::trusting(&url, Some(tls.authorities.clone())).expect("a URL"));
+    let received = inbox();
+    let topic = fresh_topic();
+    let broker = RedisBroker::open(options).await.expect("opens").broker(Arc::<Received>::clone(&received));
+    attach(&broker, &topic).await;
+    let first = once(&broker, publish(&topic, "a")).await.expect("accepted");
+    assert_eq!(received.next_id().await, "a");
+    wait_until("the replica has it", || replica.command(&["KEYS", "peal{*}s*"]).contains('s'));
+    primary.kill();
+    received.interruption().await;
+    let next = until_accepted(&broker, &topic, "b").await;
+    assert!(next.era > first.era);
+    assert_eq!(received.next_id().await, "b");
+    let clients = replica.command(&["CLIENT", "LIST"]);
+    assert!(clients.contains(&format!("laddr=127.0.0.1:{}", replica_tls.port)), "{clients}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
