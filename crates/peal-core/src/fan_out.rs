@@ -27,6 +27,8 @@ pub(crate) struct FanOutDebt {
     debt: AtomicU64,
     /// Publications that are not handed out, counted by each core.
     waiting: AtomicU64,
+    /// What the worst of the other nodes owes, if it refuses publishers.
+    elsewhere: AtomicU64,
     /// Told when publishers need not wait any more.
     low: Event,
 }
@@ -66,16 +68,25 @@ impl FanOutDebt {
         }
     }
 
+    /// What is owed, if it is so much that publishers are refused; else 0.
+    pub(crate) fn refusing(&self) -> u64 {
+        if self.is_behind(DEBT_MAX) { self.get() } else { 0 }
+    }
+
+    pub(crate) fn set_elsewhere(&self, debt: u64) {
+        self.elsewhere.store(debt, Ordering::Relaxed);
+    }
+
     /// # Errors
-    /// `fan_out_behind`.
+    /// `fan_out_behind`, by this node or another.
     pub(crate) fn admit(&self) -> Result<(), Refusal> {
-        if !self.is_behind(DEBT_MAX) {
+        let debt = self.refusing().max(self.elsewhere.load(Ordering::Relaxed));
+        if debt == 0 {
             return Ok(());
         }
-        let debt = self.get();
         let (limit, waiting) = (DEBT_MAX / DELIVERY_COST, debt / DELIVERY_COST);
         let what =
-            format!("About {waiting} deliveries of the app wait for their turn on this node, and {limit} may. Publish less at a time.");
+            format!("About {waiting} deliveries of the app wait for their turn on one node, and {limit} may. Publish less at a time.");
         Err(Refusal::new(ErrorCode::FanOutBehind, what)
             .with_limit(limit, waiting)
             .retry_after((debt / DEBT_PER_MS).clamp(RETRY_MS.0, RETRY_MS.1)))
@@ -106,6 +117,10 @@ mod tests {
         assert_eq!((refusal.code, refusal.retry_after_ms), (ErrorCode::FanOutBehind, Some(512)));
         assert_eq!(refusal.limit.map(|reached| (reached.limit, reached.current)), Some((262_144, 262_144)));
         debt.pay(1, 1);
+        assert!(debt.admit().is_ok());
+        debt.set_elsewhere(DEBT_MAX);
+        assert_eq!(debt.admit().expect_err("another node is behind").code, ErrorCode::FanOutBehind);
+        debt.set_elsewhere(0);
         assert!(debt.admit().is_ok());
     }
 

@@ -1,5 +1,7 @@
 //! An app's limits that all cores of a node share: open connections, accepted messages per second, how far its fan-outs may be behind, and
 //! whether the month's quota has stopped it. Plain atomics, no lock: the one place where cores touch the same memory on the way of a message.
+//!
+//! The limits are those of the whole fleet. What other nodes use of them is told here every two seconds ([`crate::share`]).
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -8,6 +10,7 @@ pub use crate::fan_out::DELIVERY_COST;
 use crate::fan_out::FanOutDebt;
 use crate::now::Now;
 use crate::quota::{Quota, Standing, WhenUsedUp};
+use crate::share::{Demand, Elsewhere};
 
 /// Counts for one app on one node. It outlives changes of the app's settings, so limits are arguments.
 #[derive(Debug, Default)]
@@ -15,9 +18,17 @@ pub struct Gate {
     connections: AtomicU32,
     /// Mono microseconds at which the allowance of messages will be whole again (GCRA with a burst of one second's worth).
     whole_us: AtomicU64,
+    /// Messages that somebody wanted to publish since this was asked last.
+    asked: AtomicU32,
+    /// What this node does not have of the rate, of [`WHOLE`].
+    share_elsewhere: AtomicU32,
+    connections_elsewhere: AtomicU32,
     fan_out: FanOutDebt,
     quota: QuotaGate,
 }
+
+/// Parts of a rate.
+const WHOLE: u32 = 1 << 20;
 
 /// What is known of the month's quota. The three are not read as one: a refusal may name the numbers of one report earlier.
 #[derive(Debug, Default)]
@@ -35,8 +46,11 @@ impl Gate {
     /// `connection_limit`.
     pub fn open(&self, limit: Option<u32>) -> Result<(), Refusal> {
         let limit = limit.unwrap_or(u32::MAX);
-        let counted = self.connections.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| (open < limit).then_some(open + 1));
+        let elsewhere = self.connections_elsewhere.load(Ordering::Relaxed);
+        let may = |open: u32| open.saturating_add(elsewhere) < limit;
+        let counted = self.connections.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| may(open).then(|| open + 1));
         counted.map(drop).map_err(|open| {
+            let open = open.saturating_add(elsewhere);
             Refusal::new(
                 ErrorCode::ConnectionLimit,
                 format!("The app has {open} open connections, and its limit is {limit}. Close some, or raise the limit."),
@@ -65,13 +79,14 @@ impl Gate {
     pub fn admit(&self, now_ms: u64, per_second: Option<u32>, count: u32) -> Result<(), Refusal> {
         self.fan_out.admit()?;
         let Some(per_second) = per_second else { return Ok(()) };
-        let now_us = now_ms * 1_000;
-        let cost_us = SECOND_US * u64::from(count) / u64::from(per_second.max(1));
+        self.asked.fetch_add(count, Ordering::Relaxed);
+        let (rate, now_us) = (self.rate(per_second), now_ms * 1_000);
+        let cost_us = rate.cost_us(count);
         let taken = self.whole_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |whole_us| {
             let next_us = whole_us.max(now_us) + cost_us;
-            (next_us <= now_us + SECOND_US).then_some(next_us)
+            (next_us <= now_us + rate.burst_us()).then_some(next_us)
         });
-        taken.map(drop).map_err(|whole_us| rate_limited(per_second, count, cost_us, whole_us.max(now_us) - now_us))
+        taken.map(drop).map_err(|whole_us| rate.refusal(count, whole_us.max(now_us) - now_us))
     }
 
     /// As [`Self::admit`] of one message, without taking it: what need not be read of a request that will be refused anyway.
@@ -81,9 +96,41 @@ impl Gate {
     pub fn peek(&self, now_ms: u64, per_second: Option<u32>) -> Result<(), Refusal> {
         self.fan_out.admit()?;
         let Some(per_second) = per_second else { return Ok(()) };
-        let (now_us, cost_us) = (now_ms * 1_000, SECOND_US / u64::from(per_second.max(1)));
-        let waiting_us = self.whole_us.load(Ordering::Relaxed).saturating_sub(now_us);
-        if waiting_us + cost_us <= SECOND_US { Ok(()) } else { Err(rate_limited(per_second, 1, cost_us, waiting_us)) }
+        let (rate, now_us) = (self.rate(per_second), now_ms * 1_000);
+        let waiting_us = self.whole_us.load(Ordering::Relaxed).max(now_us) - now_us;
+        if waiting_us + rate.cost_us(1) <= rate.burst_us() {
+            return Ok(());
+        }
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Err(rate.refusal(1, waiting_us))
+    }
+
+    fn rate(&self, per_second: u32) -> Rate {
+        let share = WHOLE - self.share_elsewhere.load(Ordering::Relaxed);
+        let here = u64::from(per_second.max(1)) * u64::from(share) / u64::from(WHOLE);
+        Rate { per_second: u64::from(per_second.max(1)), here: here.max(1) }
+    }
+
+    /// What this node's clients have asked since this was called last, for the other nodes.
+    pub fn take_demand(&self) -> Demand {
+        Demand { asked: self.asked.swap(0, Ordering::Relaxed), open: self.connections(), debt: self.fan_out.refusing() }
+    }
+
+    /// What the other nodes use of the limits. `share` is this node's part of the rate; who waits for it waits longer or shorter from here on.
+    pub fn set_elsewhere(&self, now_ms: u64, per_second: Option<u32>, elsewhere: &Elsewhere, share: f64) {
+        let before = per_second.map(|per_second| self.rate(per_second));
+        let own = (share.clamp(0.0, 1.0) * f64::from(WHOLE)) as u32;
+        self.share_elsewhere.store(WHOLE - own, Ordering::Relaxed);
+        if let (Some(before), Some(after)) = (before, per_second.map(|per_second| self.rate(per_second)))
+            && before.here != after.here
+        {
+            let now_us = now_ms * 1_000;
+            let scaled = |whole_us: u64| now_us + whole_us.saturating_sub(now_us) * before.here / after.here;
+            // It has an answer to every value, so this does not fail.
+            let _ = self.whole_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |whole_us| Some(scaled(whole_us)));
+        }
+        self.connections_elsewhere.store(elsewhere.open, Ordering::Relaxed);
+        self.fan_out.set_elsewhere(elsewhere.debt);
     }
 
     /// A core has one more fan-out to hand out to the app's subscribers: its cost in bytes of [`DELIVERY_COST`] and payload for each delivery.
@@ -138,11 +185,35 @@ impl Gate {
     }
 }
 
-fn rate_limited(per_second: u32, count: u32, cost_us: u64, waiting_us: u64) -> Refusal {
-    let used = waiting_us * u64::from(per_second) / SECOND_US;
-    Refusal::new(ErrorCode::RateLimited, format!("The app's limit is {per_second} messages per second. Slow down, or raise the limit."))
-        .with_limit(per_second.into(), used + u64::from(count))
-        .retry_after((waiting_us + cost_us).saturating_sub(SECOND_US).div_ceil(1_000).max(1))
+/// Messages per second, of the app and of what this node may let through; both at least 1.
+#[derive(Clone, Copy)]
+struct Rate {
+    per_second: u64,
+    here: u64,
+}
+
+impl Rate {
+    fn cost_us(self, count: u32) -> u64 {
+        SECOND_US * u64::from(count) / self.here
+    }
+
+    /// A second's worth of the app's rate may come at once, however small this node's part is: batches have to pass.
+    fn burst_us(self) -> u64 {
+        SECOND_US * self.per_second / self.here
+    }
+
+    fn refusal(self, count: u32, waiting_us: u64) -> Refusal {
+        let Self { per_second, here } = self;
+        let used = waiting_us * here / SECOND_US;
+        let part =
+            if here < per_second { format!(", {here} of them on this node, by its part of what is asked for") } else { String::new() };
+        Refusal::new(
+            ErrorCode::RateLimited,
+            format!("The app's limit is {per_second} messages per second{part}. Slow down, or raise the limit."),
+        )
+        .with_limit(per_second, used + u64::from(count))
+        .retry_after((waiting_us + self.cost_us(count)).saturating_sub(self.burst_us()).div_ceil(1_000).max(1))
+    }
 }
 
 const SECOND_US: u64 = 1_000_000;
@@ -185,6 +256,34 @@ mod tests {
         assert!(gate.admit(5_100, None, 1_000).is_ok());
         assert!(gate.admit(60_000, Some(10), 11).is_err(), "more than a second's worth in one request");
         assert!(gate.admit(60_000, Some(10), 10).is_ok());
+    }
+
+    #[test]
+    fn what_other_nodes_use_of_the_limits_is_missing_here() {
+        let gate = Gate::default();
+        let elsewhere = Elsewhere { nodes: 1, asked: 30, open: 2, debt: 0 };
+        gate.set_elsewhere(5_000, Some(10), &elsewhere, 0.5);
+        assert!(gate.open(Some(3)).is_ok());
+        let refusal = gate.open(Some(3)).expect_err("two are elsewhere");
+        assert_eq!(refusal.limit.map(|reached| (reached.limit, reached.current)), Some((3, 4)));
+        assert!(gate.admit(5_000, Some(10), 10).is_ok(), "a batch of a second's worth passes");
+        let refusal = gate.admit(5_000, Some(10), 1).expect_err("over the part");
+        assert!(refusal.detail.contains("5 of them on this node"), "{refusal}");
+        assert_eq!(refusal.retry_after_ms, Some(200), "half the rate");
+        assert!(gate.admit(5_199, Some(10), 1).is_err() && gate.admit(5_200, Some(10), 1).is_ok());
+        assert_eq!(gate.take_demand(), Demand { asked: 13, open: 1, debt: 0 });
+        assert_eq!(gate.take_demand().asked, 0);
+        gate.set_elsewhere(5_200, Some(10), &Elsewhere::default(), 1.0);
+        assert!(gate.admit(5_200, Some(10), 1).is_err());
+        assert!(gate.admit(5_300, Some(10), 1).is_ok(), "all of it again, and nothing to pay off");
+        assert!(gate.open(Some(3)).is_ok());
+    }
+
+    #[test]
+    fn the_smallest_part_of_the_smallest_rate_is_one_a_second() {
+        let gate = Gate::default();
+        gate.set_elsewhere(5_000, Some(1), &Elsewhere { nodes: 9, asked: 1, ..Elsewhere::default() }, 0.0);
+        assert!(gate.admit(5_000, Some(1), 1).is_ok() && gate.admit(6_000, Some(0), 1).is_ok());
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub mod problem;
 pub mod publication;
 pub mod quota;
 pub mod rule;
+pub mod share;
 pub mod signature;
 pub mod token;
 pub mod topic;

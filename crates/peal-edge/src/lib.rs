@@ -17,6 +17,7 @@ mod node;
 mod rest;
 mod runtimes;
 mod scrape;
+mod shares;
 mod start;
 mod stats;
 mod traffic;

@@ -23,7 +23,7 @@ use std::time::Duration;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use peal_broker::Broker;
-use peal_core::exchange::{BATCH_MAX, BrokerError, HistoryPage, HistoryQuery, PresenceMembers, Publish, Published};
+use peal_core::exchange::{BATCH_MAX, BrokerError, Delivery, HistoryPage, HistoryQuery, PresenceMembers, Publish, Published};
 use peal_core::usage::{Charge, Collected, Counters, Transport};
 use peal_core::{AppId, ChannelName, Draft, Durability, Message, PublicationKind, Retention, Topic};
 use peal_hub::{Action, BrokerEvent};
@@ -33,6 +33,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::core::inbox::{CoreInbox, ToCore};
+use crate::shares::Shares;
 use crate::usage::Payer;
 use calls::{Call, Done};
 use direct::{Direct, DirectTo};
@@ -43,8 +44,8 @@ use reads::{Read, Reads, Waiter};
 const INBOX: usize = 1024;
 /// The mux looks at this many queued messages before it publishes what they ask for, so that publishes form batches.
 const GATHER: usize = 64;
-/// How often a probe goes through the broker.
-const PROBE_EVERY: Duration = Duration::from_secs(5);
+/// How often a probe goes through the broker. It carries this node's report to the others.
+const PROBE_EVERY: Duration = Duration::from_millis(peal_core::share::PERIOD_MS);
 
 /// The app of the probe topic: the one id that is never given out.
 pub(crate) fn probe_topic() -> Topic {
@@ -158,6 +159,7 @@ pub(crate) struct Mux<B> {
     probe_attached: bool,
     /// Tells this node's probes from those of others.
     tag: Arc<str>,
+    shares: Shares,
     clock: Clock,
     counters: Counters,
     /// What the broker was asked, not what was answered by the same question of another.
@@ -220,6 +222,7 @@ impl<B: Broker> Mux<B> {
         cores: Vec<CoreInbox>,
         clock: Clock,
         history_reads: IntCounter,
+        shares: Shares,
     ) -> Self {
         let outgoing = cores.iter().map(|_| Vec::new()).collect();
         let MuxRequests { requests, direct } = requests;
@@ -242,6 +245,7 @@ impl<B: Broker> Mux<B> {
             probe: 0,
             probe_attached: false,
             tag: format!("{:016x}", rand::random::<u64>()).into(),
+            shares,
             clock,
             counters: Counters::default(),
             history_reads,
@@ -473,7 +477,8 @@ impl<B: Broker> Mux<B> {
             self.reads.changed(&delivery.topic);
             let mut mask = self.interest.get(&delivery.topic).copied().unwrap_or(0);
             if delivery.topic == probe && delivery.publication.client_id.as_ref() != Some(&self.tag) {
-                // Another node's probe says nothing about this one.
+                // Another node's probe says nothing about this one's health.
+                self.hear_probe(&delivery);
                 continue;
             }
             while mask != 0 {
@@ -492,6 +497,12 @@ impl<B: Broker> Mux<B> {
         }
     }
 
+    fn hear_probe(&mut self, delivery: &Delivery) {
+        if let (Some(node), PublicationKind::Control(report)) = (&delivery.publication.client_id, &delivery.publication.kind) {
+            self.shares.hear(self.clock.now(), node, report);
+        }
+    }
+
     async fn send_outgoing(&mut self) {
         for (core, events) in self.outgoing.iter_mut().enumerate() {
             if !events.is_empty() {
@@ -507,7 +518,7 @@ impl<B: Broker> Mux<B> {
         }
         self.probe += 1;
         let id = format!("probe-{}", self.probe).parse().expect("a probe's id is a valid message id");
-        let sent = self.clock.now().mono_ms.to_be_bytes();
+        let report = self.shares.tick(self.clock.now());
         let draft = Draft {
             id,
             idempotent: false,
@@ -515,7 +526,7 @@ impl<B: Broker> Mux<B> {
             client_id: Some(Arc::clone(&self.tag)),
             ephemeral: false,
             client_event: false,
-            kind: PublicationKind::Control(bytes::Bytes::copy_from_slice(&sent)),
+            kind: PublicationKind::Control(report),
         };
         let (retention, durability) = (Retention { count: 1, ttl_ms: 60_000 }, Durability::Fast);
         self.publishes.push((Publish { topic: probe_topic(), draft, retention, durability }, Asker::Probe));

@@ -26,6 +26,7 @@ use crate::listen;
 use crate::mux::{Mux, MuxHandle, MuxInbox};
 use crate::node::{Node, SharedNode};
 use crate::runtimes::Runtimes;
+use crate::shares::Shares;
 use crate::stats::Stats;
 use crate::traffic::Traffic;
 use crate::usage::{self, UsageTask};
@@ -119,7 +120,8 @@ pub async fn start<B: Broker>(
     node.stats.add(vec![Box::new(node.admission.collector())])?;
     let closing = Arc::clone(&broker);
     let close_broker: CloseBroker = Box::new(move || Box::pin(closing.close()));
-    let mux = Mux::new(broker, mux_inbox, mux_requests, cores, clock, node.stats.history_reads.clone());
+    let shares = Shares::new(node.directory.clone());
+    let mux = Mux::new(broker, mux_inbox, mux_requests, cores, clock, node.stats.history_reads.clone(), shares);
     let mut mux: Option<MuxTask> = Some(Box::pin(mux.run()));
     if count > 1 {
         // It ends when the last handle to it is gone, after the cores; nobody needs to wait for it.

@@ -8,6 +8,7 @@ mod drain;
 mod features;
 mod fleet;
 mod fleet_control;
+mod fleet_limits;
 mod fleet_redis;
 mod hostile_http;
 mod hostile_native;
