@@ -9,7 +9,9 @@
 //! [`continuity`] decides what a reader is told after an era ended; [`witness`] keeps the evidence for that; [`digest`] and [`sweep`] notice what
 //! never arrived; [`probe`] says what delivers; [`confirm`] waits for replicas.
 //!
-//! Not here: Cluster (one primary, found directly or through Sentinel).
+//! Everything of a partition goes over the link of that partition, and what belongs to no partition over that of [`keys::HOME`].
+//!
+//! Not here: Cluster (one primary, found directly or through Sentinel, has all partitions).
 
 mod attachments;
 mod batch;
@@ -42,7 +44,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use peal_core::exchange::{BrokerError, HistoryPage, HistoryQuery, PresenceMembers, PresenceUpdate, Publish, Published};
 use peal_core::{Position, Topic};
 use prometheus::core::Collector;
@@ -97,23 +99,26 @@ impl RedisOpening {
     pub fn broker(self, inbox: Arc<dyn Inbox>) -> RedisBroker {
         let Self { options, tag, node, up, stream } = self;
         let (link, reports) = Link::new();
-        let (subscriptions, commands) = Subscriptions::new();
+        let link = Arc::new(link);
+        // One primary has all partitions.
+        let links = vec![Arc::clone(&link); usize::from(options.partitions)];
+        let (subscriptions, commands): (Vec<_>, Vec<_>) = links.iter().map(|_| Subscriptions::new()).unzip();
         let (confirmations, stored) = Confirmations::new();
         let (generations, heard) = mpsc::unbounded_channel();
         // One asks, once.
         let (closing, close) = mpsc::channel(1);
-        let asked = Asked { link, subscriptions, confirmations, generations, closing };
+        let asked = Asked { links, subscriptions, confirmations, generations, closing };
         let shared = Arc::new(Shared::new(options, tag, inbox, asked));
         let mut tasks = Tasks::default();
-        tasks.spawn(supervisor::run(Arc::clone(&shared), (up, stream), reports));
-        tasks.spawn(subscriptions::run(Arc::clone(&shared), commands));
+        tasks.spawn(supervisor::run(Arc::clone(&shared), link, (up, stream), reports));
         tasks.spawn(witness::run(Arc::clone(&shared), heard));
         tasks.spawn(sweeper::run(Arc::clone(&shared)));
         tasks.spawn(lease::run(Arc::clone(&shared), node, close));
         tasks.spawn(confirm::run(Arc::clone(&shared), stored));
         tasks.spawn(digest::run(Arc::clone(&shared)));
         tasks.spawn(sweep::run(Arc::clone(&shared)));
-        for partition in &shared.partitions {
+        for (partition, commands) in shared.partitions.iter().zip(commands) {
+            tasks.spawn(subscriptions::run(Arc::clone(&shared), partition.index, commands));
             tasks.spawn(partition::run(Arc::clone(&shared), Arc::clone(partition)));
         }
         RedisBroker { shared, _tasks: tasks }
@@ -160,10 +165,14 @@ impl Broker for RedisBroker {
             places.push(place);
             items.push(publish);
         }
-        let refusing = self.shared.link.refusing();
+        let mut results = vec![Err(ended()); count];
         let mut waits = Vec::new();
         for (partition, (places, items)) in self.shared.partitions.iter().zip(parts) {
-            if items.is_empty() || refusing.is_some() {
+            if items.is_empty() {
+                continue;
+            }
+            if let Some(why) = self.shared.link_of(partition.index).refusing() {
+                places.iter().for_each(|place| results[*place] = Err(BrokerError::Away(why.clone())));
                 continue;
             }
             let (answer, wait) = oneshot::channel();
@@ -171,8 +180,6 @@ impl Broker for RedisBroker {
             waits.push(async move { (places, wait.await.unwrap_or_default()) });
         }
         async move {
-            let why = refusing.map_or_else(ended, BrokerError::Away);
-            let mut results = vec![Err(why); count];
             for (places, answers) in join_all(waits).await {
                 for (place, answer) in places.into_iter().zip(answers) {
                     results[place] = answer;
@@ -187,7 +194,11 @@ impl Broker for RedisBroker {
         for (stream, topic) in streams.iter().zip(&topics) {
             self.shared.attachments.add(stream, topic);
         }
-        let subscribed = self.shared.subscriptions.subscribe(streams.clone());
+        let parts = self.shared.places(&topics).into_iter().enumerate().filter(|(_, places)| !places.is_empty());
+        let subscribed = try_join_all(parts.map(|(partition, places)| {
+            let streams = places.into_iter().map(|place| Arc::clone(&streams[place])).collect();
+            self.shared.subscriptions_of(partition as u16).subscribe(streams)
+        }));
         let shared = Arc::clone(&self.shared);
         async move {
             subscribed.await?;
@@ -198,7 +209,10 @@ impl Broker for RedisBroker {
     fn detach(&self, topics: Vec<Topic>) -> impl Future<Output = ()> + Send + 'static {
         let streams: Vec<Arc<str>> = topics.iter().map(|topic| self.shared.keys.stream(topic).into()).collect();
         streams.iter().for_each(|stream| self.shared.attachments.remove(stream));
-        self.shared.subscriptions.unsubscribe(streams);
+        for (partition, places) in self.shared.places(&topics).into_iter().enumerate().filter(|(_, places)| !places.is_empty()) {
+            let streams = places.into_iter().map(|place| Arc::clone(&streams[place])).collect();
+            self.shared.subscriptions_of(partition as u16).unsubscribe(streams);
+        }
         std::future::ready(())
     }
 
@@ -211,7 +225,7 @@ impl Broker for RedisBroker {
         self.shared.note_member(&update);
         let (answer, wait) = oneshot::channel();
         let partition = self.shared.partition_of(&update.topic);
-        let refusing = self.shared.link.refusing();
+        let refusing = self.shared.link_of(partition.index).refusing();
         if refusing.is_none() {
             partition.push(Job::Presence { change: Change { update, only: None }, answer });
         }

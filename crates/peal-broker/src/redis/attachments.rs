@@ -63,11 +63,12 @@ impl Attachments {
         self.lock().contains_key(stream)
     }
 
-    /// The busiest first.
-    pub(super) fn names(&self) -> Vec<Arc<str>> {
-        let mut names: Vec<_> = self.lock().iter().map(|(stream, topic)| (Reverse(topic.heard), Arc::clone(stream))).collect();
-        names.sort_unstable_by_key(|(heard, _)| *heard);
-        names.into_iter().map(|(_, stream)| stream).collect()
+    /// With what `place` says of their topics, the busiest first.
+    pub(super) fn names(&self, place: impl Fn(&Topic) -> u16) -> Vec<(u16, Arc<str>)> {
+        let mut names: Vec<_> =
+            self.lock().iter().map(|(stream, attached)| (Reverse(attached.heard), place(&attached.topic), Arc::clone(stream))).collect();
+        names.sort_unstable_by_key(|(heard, ..)| *heard);
+        names.into_iter().map(|(_, place, stream)| (place, stream)).collect()
     }
 
     /// The topic, if less of it was heard than up to here.
@@ -216,7 +217,7 @@ mod tests {
         for (stream, seq) in [("c", 1), ("b", 1), ("c", 2)] {
             attachments.hear(stream, publication(7, seq));
         }
-        assert_eq!(attachments.names().iter().map(|name| &**name).collect::<Vec<_>>(), ["c", "b", "a"]);
+        assert_eq!(attachments.names(|_| 0).iter().map(|(_, name)| &**name).collect::<Vec<_>>(), ["c", "b", "a"]);
         let hot = |within, most| attachments.hot(within, most).into_iter().map(|(stream, _)| stream.to_string()).collect::<Vec<_>>();
         assert_eq!(hot(Duration::from_secs(60), 1), ["c"]);
         assert_eq!(hot(Duration::from_secs(60), 9).len(), 3);

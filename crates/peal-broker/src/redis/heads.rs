@@ -5,12 +5,11 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 use peal_core::exchange::BrokerError;
 use peal_core::{Lane, Position, Topic};
-use redis::{RedisResult, Value};
+use redis::Value;
 
 use super::continuity::{Evidence, Fence};
 use super::era::generation_of;
 use super::frame::{parse, text};
-use super::link::Up;
 use super::scripts::Script;
 use super::shared::Shared;
 
@@ -24,10 +23,7 @@ pub(super) struct Tops {
 }
 
 pub(super) async fn heads(shared: &Shared, topics: &[Topic], streams: &[Arc<str>]) -> Result<Vec<Position>, BrokerError> {
-    let mut by_partition: Vec<Vec<usize>> = vec![Vec::new(); shared.partitions.len()];
-    for (place, topic) in topics.iter().enumerate() {
-        by_partition[usize::from(shared.keys.partition(topic))].push(place);
-    }
+    let by_partition = shared.places(topics);
     let chunks = by_partition.iter().enumerate().flat_map(|(partition, places)| places.chunks(CHUNK).map(move |chunk| (partition, chunk)));
     let answers = try_join_all(chunks.map(|(partition, places)| async move {
         let names: Vec<&str> = places.iter().map(|place| &*streams[*place]).collect();
@@ -57,10 +53,11 @@ pub(super) async fn tops(shared: &Shared, partition: u16, streams: &[&str]) -> R
 }
 
 async fn tops_once(shared: &Shared, partition: u16, streams: &[&str]) -> Result<Tops, BrokerError> {
-    let up = shared.link.up().await?;
+    let link = shared.link_of(partition);
+    let up = link.up().await?;
     let mut call = up.scripts.call(Script::Heads, streams.len() + 1);
     call.arg(shared.keys.fence(partition)).arg(streams);
-    let answer: Vec<Value> = shared.checked(&up, call.query_async(&mut up.commands.clone()).await)?;
+    let answer: Vec<Value> = link.checked(&up, call.query_async(&mut up.commands.clone()).await)?;
     let mut answer = answer.into_iter();
     let mut number = || answer.next().and_then(text).and_then(|text| text.parse().ok()).unwrap_or(0);
     let fence = Fence { generation: number(), last_era: number(), young_after: u64::MAX };
@@ -92,10 +89,11 @@ async fn head(shared: &Shared, fence: Fence, topic: &Topic, stream: &str, top: O
 
 /// What nodes have written down about a topic's lost tails.
 pub(super) async fn ledger(shared: &Shared, topic: &Topic) -> Result<Evidence, BrokerError> {
-    let up = shared.link.up().await?;
+    let link = shared.link_of(shared.keys.partition(topic));
+    let up = link.up().await?;
     let mut read = redis::cmd("HGETALL");
     read.arg(shared.keys.ledger(topic));
-    let answer: Value = shared.checked(&up, read.query_async(&mut up.commands.clone()).await)?;
+    let answer: Value = link.checked(&up, read.query_async(&mut up.commands.clone()).await)?;
     let mut evidence = Evidence::default();
     for (era, ends) in super::frame::pairs(answer) {
         let ends = text(ends).unwrap_or_default();
@@ -106,14 +104,4 @@ pub(super) async fn ledger(shared: &Shared, topic: &Topic) -> Result<Evidence, B
         }
     }
     Ok(evidence)
-}
-
-impl Shared {
-    /// An answer, or the error that callers are told; a connection that did not survive it is reported.
-    pub(super) fn checked<T>(&self, up: &Up, answer: RedisResult<T>) -> Result<T, BrokerError> {
-        answer.map_err(|error| {
-            self.link.judge(up.serial, &error);
-            BrokerError::Away(format!("Redis: {error}"))
-        })
-    }
 }

@@ -145,10 +145,11 @@ async fn facts(shared: &Shared, query: &HistoryQuery, after: Option<Position>) -
 }
 
 async fn older(shared: &Shared, query: &HistoryQuery, what: &str, ms: u64) -> Result<Value, BrokerError> {
-    let up = shared.link.up().await?;
+    let link = shared.link_of(shared.keys.partition(&query.topic));
+    let up = link.up().await?;
     let mut call = up.scripts.call(Script::Older, 1);
     call.arg(shared.keys.stream(&query.topic)).arg(what).arg(ms);
-    shared.checked(&up, call.query_async(&mut up.commands.clone()).await)
+    link.checked(&up, call.query_async(&mut up.commands.clone()).await)
 }
 
 async fn facts_once(shared: &Shared, query: &HistoryQuery, after: Option<Position>) -> Result<Facts, BrokerError> {
@@ -165,19 +166,20 @@ async fn facts_once(shared: &Shared, query: &HistoryQuery, after: Option<Positio
         // A server that is out of memory queues no transaction. It takes no publish either, so nothing moves between the parts.
         answers = ask(shared, query, after, false).await;
     }
-    let up = shared.link.up().await?;
+    let link = shared.link_of(partition);
+    let up = link.up().await?;
     let answers = answers?;
     let [time, fence, info, entries] = <[_; 4]>::try_from(answers).map_err(|_| BrokerError::Away("Redis: a short answer".into()))?;
-    let now_ms = now_ms(shared.checked(&up, time)?);
-    let fence = read_fence(shared.checked(&up, fence)?, now_ms);
+    let now_ms = now_ms(link.checked(&up, time)?);
+    let fence = read_fence(link.checked(&up, fence)?, now_ms);
     shared.heard_generation(partition, fence.generation);
     let (stream, expired) = match info {
         Ok(info) => read_stream(info, now_ms),
         Err(error) if error.to_string().contains("no such key") => (None, false),
-        Err(error) => return shared.checked(&up, Err(error)),
+        Err(error) => return link.checked(&up, Err(error)),
     };
     let mut entries: Vec<Entry> =
-        shared.checked(&up, entries)?.into_sequence().unwrap_or_default().into_iter().filter_map(Entry::read).collect();
+        link.checked(&up, entries)?.into_sequence().unwrap_or_default().into_iter().filter_map(Entry::read).collect();
     if let Some(since_ms) = query.since_ms {
         // Backwards they end at the first that is too old.
         let fresh = entries.iter().position(|entry| entry.ts < since_ms).unwrap_or(entries.len());
@@ -188,14 +190,16 @@ async fn facts_once(shared: &Shared, query: &HistoryQuery, after: Option<Positio
 
 /// Time, fence, stream and entries.
 async fn ask(shared: &Shared, query: &HistoryQuery, after: Option<Position>, atomic: bool) -> Result<Vec<RedisResult<Value>>, BrokerError> {
-    let up = shared.link.up().await?;
+    let partition = shared.keys.partition(&query.topic);
+    let link = shared.link_of(partition);
+    let up = link.up().await?;
     let stream = shared.keys.stream(&query.topic);
     let mut pipeline = redis::pipe();
     pipeline.ignore_errors();
     if atomic {
         pipeline.atomic();
     }
-    pipeline.cmd("TIME").cmd("HMGET").arg(shared.keys.fence(shared.keys.partition(&query.topic)));
+    pipeline.cmd("TIME").cmd("HMGET").arg(shared.keys.fence(partition));
     pipeline.arg(&["g", "e", "m", "mt", "n", "nt"]).cmd("XINFO").arg("STREAM").arg(&stream);
     let from = after.map_or("-".into(), |after| format!("({after}"));
     let to = query.before.map_or("+".into(), |before| format!("({before}"));
@@ -204,7 +208,7 @@ async fn ask(shared: &Shared, query: &HistoryQuery, after: Option<Position>, ato
         Direction::Forwards => pipeline.cmd("XRANGE").arg(&stream).arg(from).arg(to).arg("COUNT").arg(count),
         Direction::Backwards => pipeline.cmd("XREVRANGE").arg(&stream).arg(to).arg(from).arg("COUNT").arg(count),
     };
-    shared.checked(&up, pipeline.query_async(&mut up.commands.clone()).await)
+    link.checked(&up, pipeline.query_async(&mut up.commands.clone()).await)
 }
 
 pub(super) fn now_ms(time: Value) -> u64 {

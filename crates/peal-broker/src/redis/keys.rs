@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use peal_core::{Lane, Topic};
 
+/// What belongs to no partition (the layout, the nodes, who buries a dead one) lives with this one, so that it too has one server.
+pub(super) const HOME: u16 = 0;
+
 /// How a deployment's keys begin, and over how many partitions they spread.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
@@ -82,16 +85,16 @@ impl Keys {
     }
 
     pub(super) fn nodes(&self) -> String {
-        format!("{}nodes", self.prefix)
+        format!("{}{{{HOME}}}nodes", self.prefix)
     }
 
     pub(super) fn layout(&self) -> String {
-        format!("{}layout", self.prefix)
+        format!("{}{{{HOME}}}layout", self.prefix)
     }
 
     /// A survivor holds it while it puts a dead node's members away.
     pub(super) fn burial(&self, tag: &str) -> String {
-        format!("{}burial\0{tag}", self.prefix)
+        format!("{}{{{HOME}}}burial\0{tag}", self.prefix)
     }
 
     /// What is written, for a moment, so that replicas can be waited for.
@@ -104,9 +107,9 @@ impl Keys {
         self.key(partition, 'e', tag)
     }
 
-    /// Where nodes tell what they wrote.
-    pub(super) fn digest(&self) -> String {
-        format!("{}digest", self.prefix)
+    /// Where nodes tell what they wrote into a partition.
+    pub(super) fn digest(&self, partition: u16) -> String {
+        format!("{}{{{partition}}}digest", self.prefix)
     }
 }
 
@@ -135,6 +138,34 @@ mod tests {
         let online = Topic::presence(app, ChannelName::online("ada").unwrap());
         assert_eq!(keys.topic_of(&keys.stream(&online)), Some(online), "who is online is put away with a dead node");
         assert_eq!(keys.topic_of("nonsense"), None);
+    }
+
+    #[test]
+    fn every_key_names_the_partition_whose_server_has_it() {
+        let keys = Keys::new("peal", 8);
+        let topic = Topic::messages(AppId::new(123).unwrap(), ChannelName::parse("room").unwrap());
+        let partition = keys.partition(&topic);
+        let of_it = [
+            keys.fence(partition),
+            keys.record(partition, "tag"),
+            keys.witnessed(partition, 7),
+            keys.index(partition, "tag"),
+            keys.mark(partition),
+            keys.echo(partition, "tag"),
+            keys.digest(partition),
+            keys.stream(&topic),
+            keys.id(&topic, "id"),
+            keys.ledger(&topic),
+            keys.members(&topic),
+            keys.users(&topic),
+        ];
+        let of_none = [keys.nodes(), keys.layout(), keys.burial("tag")];
+        let expected = of_it.iter().map(|key| (key, partition)).chain(of_none.iter().map(|key| (key, HOME)));
+        for (key, partition) in expected {
+            assert!(key.starts_with(&format!("peal{{{partition}}}")), "{key:?}");
+        }
+        let every: std::collections::HashSet<_> = of_it.iter().chain(&of_none).collect();
+        assert_eq!(every.len(), of_it.len() + of_none.len(), "no two are the same key");
     }
 
     #[test]

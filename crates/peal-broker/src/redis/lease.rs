@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use peal_core::exchange::BrokerError;
 use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, Value};
@@ -66,15 +67,16 @@ pub(super) async fn run(shared: Arc<Shared>, mut node: u16, mut closing: mpsc::R
                 return;
             }
         }
-        let Some(up) = shared.link.up_now() else { continue };
+        let home = shared.home();
+        let Some(up) = home.up_now() else { continue };
         let lease = shared.options.lease;
         let renewed = claim(&mut up.commands.clone(), &up.scripts, &shared.keys, &shared.tag, lease, node).await;
-        match shared.checked(&up, renewed) {
+        match home.checked(&up, renewed) {
             Ok(0) => {
                 // A primary that had not heard of the lease gave it away. Connection ids stay unique by their random half.
                 tracing::error!(node, "another node has this node's number; taking another one");
                 let claimed = claim(&mut up.commands.clone(), &up.scripts, &shared.keys, &shared.tag, lease, 0).await;
-                node = shared.checked(&up, claimed).unwrap_or(node);
+                node = home.checked(&up, claimed).unwrap_or(node);
             }
             Ok(renewed) => node = renewed,
             Err(error) => tracing::warn!(%error, "the lease of this node could not be renewed"),
@@ -87,22 +89,29 @@ pub(super) async fn run(shared: Arc<Shared>, mut node: u16, mut closing: mpsc::R
 
 /// At once if the node has no members. Else its clients have a moment to come back elsewhere, before a survivor makes those leave that did not.
 async fn give_back(shared: &Shared, node: u16) -> Result<(), BrokerError> {
-    let up = shared.link.up().await?;
-    let mut members = redis::pipe();
-    for partition in 0..shared.options.partitions {
-        members.cmd("HLEN").arg(shared.keys.index(partition, &shared.tag));
-    }
-    let members: Vec<u64> = shared.checked(&up, members.query_async(&mut up.commands.clone()).await)?;
-    let lease = if members.iter().all(|members| *members == 0) { Duration::ZERO } else { LEAVE_GRACE.min(shared.options.lease) };
+    let members = try_join_all((0..shared.options.partitions).map(|partition| has_members(shared, partition))).await?;
+    let home = shared.home();
+    let up = home.up().await?;
+    let lease = if !members.contains(&true) { Duration::ZERO } else { LEAVE_GRACE.min(shared.options.lease) };
     let given_back = claim(&mut up.commands.clone(), &up.scripts, &shared.keys, &shared.tag, lease, node).await;
-    shared.checked(&up, given_back).map(drop)
+    home.checked(&up, given_back).map(drop)
+}
+
+async fn has_members(shared: &Shared, partition: u16) -> Result<bool, BrokerError> {
+    let link = shared.link_of(partition);
+    let up = link.up().await?;
+    let mut count = redis::cmd("HLEN");
+    let members: u64 =
+        link.checked(&up, count.arg(shared.keys.index(partition, &shared.tag)).query_async(&mut up.commands.clone()).await)?;
+    Ok(members > 0)
 }
 
 async fn leases(shared: &Shared) -> Result<Vec<Lease>, BrokerError> {
-    let up = shared.link.up().await?;
+    let home = shared.home();
+    let up = home.up().await?;
     let mut read = redis::pipe();
     read.cmd("TIME").cmd("HGETALL").arg(shared.keys.nodes());
-    let (time, nodes): (Value, Value) = shared.checked(&up, read.query_async(&mut up.commands.clone()).await)?;
+    let (time, nodes): (Value, Value) = home.checked(&up, read.query_async(&mut up.commands.clone()).await)?;
     let now_ms = now_ms(time);
     let leases = pairs(nodes).into_iter().filter_map(|(node, lease)| {
         let lease = text(lease)?;
@@ -118,11 +127,12 @@ pub(super) async fn live_tags(shared: &Shared) -> Result<Vec<String>, BrokerErro
 }
 
 async fn bury(shared: &Shared) -> Result<(), BrokerError> {
+    let home = shared.home();
     for dead in leases(shared).await?.into_iter().filter(|lease| lease.ended && lease.tag != shared.tag) {
-        let up = shared.link.up().await?;
+        let up = home.up().await?;
         let mut guard = redis::cmd("SET");
         guard.arg(shared.keys.burial(&dead.tag)).arg(&shared.tag).arg("NX").arg("EX").arg(BURIAL_S);
-        let guarded: Option<String> = shared.checked(&up, guard.query_async(&mut up.commands.clone()).await)?;
+        let guarded: Option<String> = home.checked(&up, guard.query_async(&mut up.commands.clone()).await)?;
         if guarded.is_none() {
             continue;
         }
@@ -132,7 +142,7 @@ async fn bury(shared: &Shared) -> Result<(), BrokerError> {
         }
         let mut forget = redis::cmd("HDEL");
         forget.arg(shared.keys.nodes()).arg(dead.node);
-        shared.checked(&up, forget.exec_async(&mut up.commands.clone()).await)?;
+        home.checked(&up, forget.exec_async(&mut up.commands.clone()).await)?;
     }
     Ok(())
 }

@@ -125,6 +125,14 @@ impl Link {
         }
     }
 
+    /// An answer, or the error that callers are told; a connection that did not survive it is reported.
+    pub(super) fn checked<T>(&self, up: &Up, answer: RedisResult<T>) -> Result<T, BrokerError> {
+        answer.map_err(|error| {
+            self.judge(up.serial, &error);
+            BrokerError::Away(format!("Redis: {error}"))
+        })
+    }
+
     pub(super) fn set_up(&self, up: Arc<Up>) {
         self.state.send_replace(State::Up(up));
     }

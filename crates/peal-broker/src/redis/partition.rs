@@ -263,7 +263,7 @@ fn answer(shared: &Shared, partition: &Partition, job: Job, answered: &mut Answe
                 if let Some(position) = result.position {
                     let stream = shared.keys.stream(&item.topic);
                     acknowledged(shared, partition, &stream, &item.topic, position);
-                    shared.sweeper.note(&stream, item.retention.ttl_ms);
+                    shared.sweeper.note(partition.index, &stream, item.retention.ttl_ms);
                 }
                 Ok(Published { id: item.draft.id.clone(), position: result.position, duplicate: result.duplicate })
             });
@@ -319,12 +319,13 @@ fn outcome(text: &str) -> Result<Outcome, BrokerError> {
 /// Sends a batch, over as many connections as it takes, until it is answered or its time is up.
 async fn call_until_answered(shared: &Shared, partition: &Partition, number: u64, batch: &Batch) -> Result<Answered, BrokerError> {
     let deadline = Instant::now() + RETRY_WITHIN;
+    let link = shared.link_of(partition.index);
     loop {
-        let up = shared.link.up().await?;
+        let up = link.up().await?;
         match call(shared, partition, &up, number, batch).await {
             Ok((replid, results)) => return Ok(Answered { up, replid, results: results.into_iter() }),
             Err(error) => {
-                shared.link.judge(up.serial, &error);
+                link.judge(up.serial, &error);
                 let away = BrokerError::Away(format!("Redis: {error}"));
                 let again = is_fatal(&error) || matches!(error.code(), Some("NOSCRIPT" | "LOADING" | "BUSY" | "TRYAGAIN" | "MASTERDOWN"));
                 if !again || Instant::now() >= deadline {
@@ -332,7 +333,7 @@ async fn call_until_answered(shared: &Shared, partition: &Partition, number: u64
                 }
                 if error.code() == Some("NOSCRIPT") {
                     // A restart behind a proxy, or SCRIPT FLUSH: a new connection loads them.
-                    shared.link.broken(up.serial, "the scripts are gone");
+                    link.broken(up.serial, "the scripts are gone");
                 }
                 tokio::time::sleep(RETRY_PAUSE).await;
             }

@@ -39,18 +39,20 @@ pub(super) async fn members(shared: &Shared, topic: &Topic) -> Result<PresenceMe
 
 async fn members_once(shared: &Shared, topic: &Topic) -> Result<Option<PresenceMembers>, BrokerError> {
     let stream = shared.keys.stream(topic);
-    let tops = tops(shared, shared.keys.partition(topic), &[&stream]).await?;
+    let partition = shared.keys.partition(topic);
+    let tops = tops(shared, partition, &[&stream]).await?;
     let mut head = match tops.tops.into_iter().next().flatten() {
         Some(top) if generation_of(top) >= tops.fence.generation => top,
         _ => tops.fence.next(),
     };
     let mut members: HashMap<Vec<u8>, Held> = table(shared, topic).await?.into_iter().collect();
-    let up = shared.link.up().await?;
+    let link = shared.link_of(partition);
+    let up = link.up().await?;
     let mut pipeline = redis::pipe();
     // In this order: what is trimmed before the changes are read shows in the entry that is then the first.
     pipeline.cmd("XRANGE").arg(&stream).arg(format!("({head}")).arg("+");
     pipeline.cmd("XRANGE").arg(&stream).arg("-").arg("+").arg("COUNT").arg(1);
-    let (changes, first): (Vec<Value>, Vec<Value>) = shared.checked(&up, pipeline.query_async(&mut up.commands.clone()).await)?;
+    let (changes, first): (Vec<Value>, Vec<Value>) = link.checked(&up, pipeline.query_async(&mut up.commands.clone()).await)?;
     let first = first.into_iter().next().and_then(Entry::read);
     if first.is_some_and(|first| first.position > head && first.before().is_none_or(|before| before > head) && first.position.seq > 1) {
         return Ok(None);
@@ -81,13 +83,14 @@ fn apply(members: &mut HashMap<Vec<u8>, Held>, entry: &Entry) {
 
 /// The table of members by field. While it changes the pages may show what comes later, never what is older than the beginning.
 pub(super) async fn table(shared: &Shared, topic: &Topic) -> Result<Vec<(Vec<u8>, Held)>, BrokerError> {
+    let link = shared.link_of(shared.keys.partition(topic));
     let mut members = Vec::new();
     let mut cursor = String::from("0");
     loop {
-        let up = shared.link.up().await?;
+        let up = link.up().await?;
         let mut scan = redis::cmd("HSCAN");
         scan.arg(shared.keys.members(topic)).arg(&cursor).arg("COUNT").arg(PAGE);
-        let (next, page): (String, Vec<Value>) = shared.checked(&up, scan.query_async(&mut up.commands.clone()).await)?;
+        let (next, page): (String, Vec<Value>) = link.checked(&up, scan.query_async(&mut up.commands.clone()).await)?;
         let mut page = page.into_iter().filter_map(bytes);
         while let (Some(field), Some(value)) = (page.next(), page.next()) {
             members.extend(held(value).map(|held| (field, held)));

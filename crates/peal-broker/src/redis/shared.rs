@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::attachments::Attachments;
 use super::batch::member_field;
 use super::confirm::Confirmations;
-use super::keys::Keys;
+use super::keys::{HOME, Keys};
 use super::link::Link;
 use super::metrics::Metrics;
 use super::options::RedisOptions;
@@ -26,9 +26,11 @@ pub(super) struct Shared {
     /// This incarnation of this node: new with every start.
     pub(super) tag: String,
     pub(super) inbox: Arc<dyn Inbox>,
-    pub(super) link: Link,
+    /// By partition: the connections to the primary that has it.
+    links: Vec<Arc<Link>>,
     pub(super) attachments: Attachments,
-    pub(super) subscriptions: Subscriptions,
+    /// By partition.
+    subscriptions: Vec<Subscriptions>,
     pub(super) partitions: Vec<Arc<Partition>>,
     pub(super) sweeper: Sweeper,
     /// Where new generations are announced; one message per generation and partition.
@@ -43,8 +45,9 @@ pub(super) struct Shared {
 
 /// The ways to ask the broker's tasks.
 pub(super) struct Asked {
-    pub(super) link: Link,
-    pub(super) subscriptions: Subscriptions,
+    /// By partition.
+    pub(super) links: Vec<Arc<Link>>,
+    pub(super) subscriptions: Vec<Subscriptions>,
     pub(super) confirmations: Confirmations,
     pub(super) generations: mpsc::UnboundedSender<(u16, u64)>,
     pub(super) closing: mpsc::Sender<oneshot::Sender<()>>,
@@ -52,14 +55,14 @@ pub(super) struct Asked {
 
 impl Shared {
     pub(super) fn new(options: RedisOptions, tag: String, inbox: Arc<dyn Inbox>, asked: Asked) -> Self {
-        let Asked { link, subscriptions, confirmations, generations, closing } = asked;
+        let Asked { links, subscriptions, confirmations, generations, closing } = asked;
         Self {
             keys: Keys::new(&options.prefix, options.partitions),
             partitions: (0..options.partitions).map(|index| Arc::new(Partition::new(index))).collect(),
             options,
             tag,
             inbox,
-            link,
+            links,
             attachments: Attachments::default(),
             subscriptions,
             sweeper: Sweeper::default(),
@@ -75,6 +78,29 @@ impl Shared {
         &self.partitions[usize::from(self.keys.partition(topic))]
     }
 
+    /// The connections to the primary that has the partition.
+    pub(super) fn link_of(&self, partition: u16) -> &Link {
+        &self.links[usize::from(partition)]
+    }
+
+    /// The connections to the primary that has what belongs to no partition.
+    pub(super) fn home(&self) -> &Link {
+        self.link_of(HOME)
+    }
+
+    pub(super) fn subscriptions_of(&self, partition: u16) -> &Subscriptions {
+        &self.subscriptions[usize::from(partition)]
+    }
+
+    /// By partition, the places in the list of the topics that it has.
+    pub(super) fn places<'t>(&self, topics: impl IntoIterator<Item = &'t Topic>) -> Vec<Vec<usize>> {
+        let mut places = vec![Vec::new(); self.partitions.len()];
+        for (place, topic) in topics.into_iter().enumerate() {
+            places[usize::from(self.keys.partition(topic))].push(place);
+        }
+        places
+    }
+
     pub(super) fn heard_generation(&self, partition: u16, generation: u64) {
         if self.partitions[usize::from(partition)].raise_generation(generation) {
             // The task that hears it ends with the broker.
@@ -84,14 +110,14 @@ impl Shared {
 
     /// Why not everything can be delivered at this moment.
     pub(super) fn unready(&self) -> Vec<String> {
-        if let Some(why) = self.link.why_down() {
-            return vec![why];
+        let mut unready = Vec::new();
+        for partition in &self.partitions {
+            let not_delivering = || partition.probe().unready().map(|why| format!("partition {} of Redis: {why}", partition.index));
+            let why = self.link_of(partition.index).why_down().or_else(not_delivering);
+            // A primary that is away is named once, however many partitions it has.
+            unready.extend(why.filter(|why| !unready.contains(why)));
         }
-        let unready = self.partitions.iter().filter_map(|partition| {
-            let why = partition.probe().unready()?;
-            Some(format!("partition {} of Redis: {why}", partition.index))
-        });
-        unready.collect()
+        unready
     }
 
     /// Makes sure that a partition's generation is that of the server which answers at this moment.

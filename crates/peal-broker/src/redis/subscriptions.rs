@@ -1,4 +1,4 @@
-//! Subscribing and unsubscribing, in the order in which it was asked, in groups.
+//! Subscribing and unsubscribing in one partition, in the order in which it was asked, in groups.
 
 use std::sync::Arc;
 
@@ -49,10 +49,10 @@ impl Subscriptions {
     }
 }
 
-pub(super) async fn run(shared: Arc<Shared>, mut commands: mpsc::UnboundedReceiver<Command>) {
+pub(super) async fn run(shared: Arc<Shared>, partition: u16, mut commands: mpsc::UnboundedReceiver<Command>) {
     while let Some(command) = commands.recv().await {
         match command {
-            Command::Unsubscribe(streams) => unsubscribe(&shared, streams).await,
+            Command::Unsubscribe(streams) => unsubscribe(&shared, partition, streams).await,
             Command::Subscribe(mut streams, answer) => {
                 let mut answers = vec![answer];
                 let mut after = None;
@@ -69,26 +69,24 @@ pub(super) async fn run(shared: Arc<Shared>, mut commands: mpsc::UnboundedReceiv
                         Err(_) => break,
                     }
                 }
-                let result = subscribe(&shared, streams).await;
+                let result = subscribe(&shared, partition, streams).await;
                 for answer in answers {
                     // Whoever asked may have gone.
                     let _ = answer.send(result.clone());
                 }
                 if let Some(gone) = after {
-                    unsubscribe(&shared, gone).await;
+                    unsubscribe(&shared, partition, gone).await;
                 }
             }
         }
     }
 }
 
-async fn subscribe(shared: &Shared, streams: Vec<Arc<str>>) -> Result<(), BrokerError> {
-    let up = shared.link.up().await?;
+async fn subscribe(shared: &Shared, partition: u16, streams: Vec<Arc<str>>) -> Result<(), BrokerError> {
+    let link = shared.link_of(partition);
+    let up = link.up().await?;
     let streams = shared.attachments.to_subscribe(streams, up.serial);
-    subscribe_on(shared, &up, &streams).await.map_err(|error| {
-        shared.link.judge(up.serial, &error);
-        BrokerError::Away(format!("Redis: {error}"))
-    })
+    link.checked(&up, subscribe_on(shared, &up, &streams).await)
 }
 
 /// Subscribes to these on one connection.
@@ -107,13 +105,14 @@ pub(super) async fn subscribe_on(shared: &Shared, up: &Up, streams: &[Arc<str>])
     Ok(())
 }
 
-async fn unsubscribe(shared: &Shared, streams: Vec<Arc<str>>) {
-    let Some(up) = shared.link.up_now() else { return };
+async fn unsubscribe(shared: &Shared, partition: u16, streams: Vec<Arc<str>>) {
+    let link = shared.link_of(partition);
+    let Some(up) = link.up_now() else { return };
     let gone: Vec<_> = streams.into_iter().filter(|stream| !shared.attachments.contains(stream)).collect();
     for group in gone.chunks(GROUP) {
         let names: Vec<&str> = group.iter().map(|name| &**name).collect();
         if let Err(error) = up.sink.clone().unsubscribe(names).await {
-            shared.link.judge(up.serial, &error);
+            link.judge(up.serial, &error);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Keeps the connections: makes them, subscribes everything again, hears what is published, and notices when nothing comes any more.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use tokio::sync::oneshot;
 use super::attachments::Heard;
 use super::digest;
 use super::frame::{Frame, read_frame};
-use super::link::{Reports, Up, connect};
+use super::link::{Link, Reports, Up, connect};
 use super::partition::{Job, Partition};
 use super::shared::{Shared, ended};
 use super::subscriptions::subscribe_on;
@@ -26,7 +27,7 @@ const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(30);
 const CHUNK: usize = 256;
 
 /// Runs until the broker ends. `first` is the connection that was made to open it.
-pub(super) async fn run(shared: Arc<Shared>, first: (Up, PubSubStream), mut reports: Reports) {
+pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>, first: (Up, PubSubStream), mut reports: Reports) {
     let mut serial = first.0.serial;
     let mut made = Some(first);
     let mut pause = RETRY_FIRST;
@@ -38,13 +39,13 @@ pub(super) async fn run(shared: Arc<Shared>, first: (Up, PubSubStream), mut repo
         match outcome {
             Ok((up, stream)) => {
                 serial = up.serial;
-                let why = serve(&shared, Arc::new(up), stream, &mut reports, &mut pause).await;
+                let why = serve(&shared, &link, Arc::new(up), stream, &mut reports, &mut pause).await;
                 tracing::warn!(why, "the connections to Redis are made anew");
-                shared.link.set_down(&why);
+                link.set_down(&why);
             }
             Err(why) => {
                 tracing::debug!(why, "Redis cannot be used");
-                shared.link.set_down(&why);
+                link.set_down(&why);
             }
         }
         tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
@@ -53,12 +54,22 @@ pub(super) async fn run(shared: Arc<Shared>, first: (Up, PubSubStream), mut repo
 }
 
 /// Uses one pair of connections for as long as they work. Answers why they do not any more.
-async fn serve(shared: &Arc<Shared>, up: Arc<Up>, stream: PubSubStream, reports: &mut Reports, pause: &mut Duration) -> String {
+async fn serve(
+    shared: &Arc<Shared>,
+    link: &Arc<Link>,
+    up: Arc<Up>,
+    stream: PubSubStream,
+    reports: &mut Reports,
+    pause: &mut Duration,
+) -> String {
     let serial = up.serial;
-    let _reader = Tasks::of(tokio::spawn(read(Arc::clone(shared), serial, stream)));
-    let names = shared.attachments.names();
-    let echoes = shared.partitions.iter().map(|partition| shared.keys.echo(partition.index, &shared.tag).into());
-    let own: Vec<Arc<str>> = echoes.chain([shared.keys.digest().into()]).collect();
+    let _reader = Tasks::of(tokio::spawn(read(Arc::clone(shared), Arc::clone(link), serial, stream)));
+    let (places, names): (Vec<u16>, Vec<Arc<str>>) = shared.attachments.names(|topic| shared.keys.partition(topic)).into_iter().unzip();
+    let own = shared.partitions.iter().flat_map(|partition| {
+        let partition = partition.index;
+        [shared.keys.echo(partition, &shared.tag).into(), shared.keys.digest(partition).into()]
+    });
+    let own: Vec<Arc<str>> = own.collect();
     shared.partitions.iter().for_each(|partition| partition.probe().begin());
     let everything = async {
         subscribe_on(shared, &up, &own).await?;
@@ -69,9 +80,13 @@ async fn serve(shared: &Arc<Shared>, up: Arc<Up>, stream: PubSubStream, reports:
         Ok(Err(error)) => return error.to_string(),
         Err(_) => return "subscribing takes too long".into(),
     }
-    shared.link.set_up(Arc::clone(&up));
+    link.set_up(Arc::clone(&up));
     // What was detached meanwhile was detached from connections that are gone.
-    shared.subscriptions.unsubscribe(names.into_iter().filter(|name| !shared.attachments.contains(name)).collect());
+    let mut gone: BTreeMap<u16, Vec<Arc<str>>> = BTreeMap::new();
+    for (partition, name) in places.into_iter().zip(names).filter(|(_, name)| !shared.attachments.contains(name)) {
+        gone.entry(partition).or_default().push(name);
+    }
+    gone.into_iter().for_each(|(partition, names)| shared.subscriptions_of(partition).unsubscribe(names));
     let _resume = Tasks::of(tokio::spawn(resume(Arc::clone(shared), serial)));
     *pause = RETRY_FIRST;
     let mut ticks = tokio::time::interval(shared.options.echo_every);
@@ -121,21 +136,20 @@ async fn resume(shared: Arc<Shared>, serial: u64) {
     }
 }
 
-async fn read(shared: Arc<Shared>, serial: u64, stream: PubSubStream) {
-    let digest = shared.keys.digest();
+async fn read(shared: Arc<Shared>, link: Arc<Link>, serial: u64, stream: PubSubStream) {
     let mut chunks = stream.ready_chunks(CHUNK);
     while let Some(messages) = chunks.next().await {
-        let deliveries: Vec<Delivery> = messages.iter().filter_map(|message| hear(&shared, &digest, message)).collect();
+        let deliveries: Vec<Delivery> = messages.iter().filter_map(|message| hear(&shared, message)).collect();
         if !deliveries.is_empty() {
             shared.inbox.deliver(deliveries);
         }
     }
-    shared.link.broken(serial, "the connection for subscriptions has ended");
+    link.broken(serial, "the connection for subscriptions has ended");
 }
 
-fn hear(shared: &Shared, digest: &str, message: &Msg) -> Option<Delivery> {
+fn hear(shared: &Shared, message: &Msg) -> Option<Delivery> {
     let (name, payload) = (message.get_channel_name(), message.get_payload_bytes());
-    if name == digest {
+    if digest::is_digest(payload) {
         digest::hear(shared, payload);
         return None;
     }

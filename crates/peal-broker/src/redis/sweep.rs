@@ -12,6 +12,7 @@ use peal_core::exchange::BrokerError;
 use peal_core::{Position, Topic};
 
 use super::heads::{CHUNK, tops};
+use super::partition::Partition;
 use super::shared::Shared;
 
 /// How lately something must have happened on a topic.
@@ -26,35 +27,35 @@ pub(super) async fn run(shared: Arc<Shared>) {
     loop {
         // Nodes that were started together do not sweep together.
         tokio::time::sleep(shared.options.sweep_every.mul_f64(rand::random_range(0.75..1.25))).await;
-        if shared.link.up_now().is_some()
-            && let Err(error) = sweep(&shared).await
-        {
-            tracing::debug!(%error, "the heads could not be compared");
+        let mut by_partition: Vec<Vec<Arc<str>>> = vec![Vec::new(); shared.partitions.len()];
+        for (stream, topic) in shared.attachments.hot(HOT, TOPICS_MAX) {
+            by_partition[usize::from(shared.keys.partition(&topic))].push(stream);
+        }
+        for (partition, streams) in shared.partitions.iter().zip(by_partition) {
+            if shared.link_of(partition.index).up_now().is_some()
+                && let Err(error) = sweep(&shared, partition, &streams).await
+            {
+                tracing::debug!(%error, partition = partition.index, "the heads could not be compared");
+            }
         }
     }
 }
 
-async fn sweep(shared: &Shared) -> Result<(), BrokerError> {
-    let mut by_partition: Vec<Vec<Arc<str>>> = vec![Vec::new(); shared.partitions.len()];
-    for (stream, topic) in shared.attachments.hot(HOT, TOPICS_MAX) {
-        by_partition[usize::from(shared.keys.partition(&topic))].push(stream);
+async fn sweep(shared: &Shared, partition: &Partition, streams: &[Arc<str>]) -> Result<(), BrokerError> {
+    let mut ahead: Vec<(Arc<str>, Position)> = Vec::new();
+    for streams in streams.chunks(CHUNK) {
+        let names: Vec<&str> = streams.iter().map(|name| &**name).collect();
+        let tops = tops(shared, partition.index, &names).await?.tops;
+        let tops = streams.iter().zip(tops).filter_map(|(stream, top)| Some((Arc::clone(stream), top?)));
+        ahead.extend(tops.filter(|(stream, top)| shared.attachments.behind(stream, *top).is_some()));
+        tokio::time::sleep(PACE).await;
     }
-    for (partition, streams) in by_partition.into_iter().enumerate() {
-        let mut ahead: Vec<(Arc<str>, Position)> = Vec::new();
-        for streams in streams.chunks(CHUNK) {
-            let names: Vec<&str> = streams.iter().map(|name| &**name).collect();
-            let tops = tops(shared, partition as u16, &names).await?.tops;
-            let tops = streams.iter().zip(tops).filter_map(|(stream, top)| Some((Arc::clone(stream), top?)));
-            ahead.extend(tops.filter(|(stream, top)| shared.attachments.behind(stream, *top).is_some()));
-            tokio::time::sleep(PACE).await;
-        }
-        if !ahead.is_empty() && shared.partitions[partition].all_arrived(shared.options.echo_every * 2).await {
-            let missed: Vec<Topic> = ahead.iter().filter_map(|(stream, top)| shared.attachments.behind(stream, *top)).collect();
-            if !missed.is_empty() {
-                tracing::warn!(topics = missed.len(), "publications did not arrive and no digest told of them; they are read");
-                shared.metrics.tail_losses.with_label_values(&[NOTICED]).inc_by(missed.len() as u64);
-                shared.inbox.interrupted(missed);
-            }
+    if !ahead.is_empty() && partition.all_arrived(shared.options.echo_every * 2).await {
+        let missed: Vec<Topic> = ahead.iter().filter_map(|(stream, top)| shared.attachments.behind(stream, *top)).collect();
+        if !missed.is_empty() {
+            tracing::warn!(topics = missed.len(), "publications did not arrive and no digest told of them; they are read");
+            shared.metrics.tail_losses.with_label_values(&[NOTICED]).inc_by(missed.len() as u64);
+            shared.inbox.interrupted(missed);
         }
     }
     Ok(())

@@ -49,15 +49,16 @@ async fn round(shared: &Shared, partition: u16, generation: u64, heard_at: Insta
         tracing::warn!(partition, generation, losses, "publications were lost with a Redis primary; who missed them is told");
     }
     let done = shared.keys.witnessed(partition, generation);
-    let up = shared.link.up().await?;
+    let link = shared.link_of(partition);
+    let up = link.up().await?;
     let mut mark = redis::pipe();
     mark.cmd("SADD").arg(&done).arg(&shared.tag).cmd("EXPIRE").arg(&done).arg(DONE_FOR_S);
-    shared.checked(&up, mark.exec_async(&mut up.commands.clone()).await)?;
+    link.checked(&up, mark.exec_async(&mut up.commands.clone()).await)?;
     put_away_leftovers(shared, partition).await?;
     while heard_at.elapsed() < OTHERS_WITHIN {
-        let up = shared.link.up().await?;
+        let up = link.up().await?;
         let mut read = redis::cmd("SMEMBERS");
-        let ready: Vec<String> = shared.checked(&up, read.arg(&done).query_async(&mut up.commands.clone()).await)?;
+        let ready: Vec<String> = link.checked(&up, read.arg(&done).query_async(&mut up.commands.clone()).await)?;
         if live_tags(shared).await?.iter().all(|tag| ready.contains(tag)) {
             break;
         }
@@ -67,6 +68,7 @@ async fn round(shared: &Shared, partition: u16, generation: u64, heard_at: Insta
 }
 
 async fn write_down(shared: &Shared, partition: u16, generation: u64) -> Result<u64, BrokerError> {
+    let link = shared.link_of(partition);
     let mine = |topic: &Topic| shared.keys.partition(topic) == partition;
     let mut ends: HashMap<(Topic, u64), Position> = HashMap::new();
     let heard = shared.attachments.heard_before(generation, mine).into_iter();
@@ -79,7 +81,7 @@ async fn write_down(shared: &Shared, partition: u16, generation: u64) -> Result<
     let ends: Vec<_> = ends.into_iter().collect();
     let mut losses = 0;
     for chunk in ends.chunks(CHUNK) {
-        let up = shared.link.up().await?;
+        let up = link.up().await?;
         let mut call = up.scripts.call(Script::Witness, 2 * chunk.len());
         for ((topic, _), _) in chunk {
             call.arg(shared.keys.stream(topic)).arg(shared.keys.ledger(topic));
@@ -88,7 +90,7 @@ async fn write_down(shared: &Shared, partition: u16, generation: u64) -> Result<
             call.arg(end.era).arg(end.seq);
         }
         let answer: RedisResult<u64> = call.query_async(&mut up.commands.clone()).await;
-        losses += shared.checked(&up, answer)?;
+        losses += link.checked(&up, answer)?;
     }
     Ok(losses)
 }
@@ -100,10 +102,11 @@ async fn put_away_leftovers(shared: &Shared, partition: u16) -> Result<(), Broke
 
 /// Makes members of the node with this tag leave, as far as `goes` says.
 pub(super) async fn put_away(shared: &Shared, partition: u16, tag: &str, goes: impl Fn(&Topic, &str) -> bool) -> Result<(), BrokerError> {
-    let up = shared.link.up().await?;
+    let link = shared.link_of(partition);
+    let up = link.up().await?;
     let mut read = redis::cmd("HKEYS");
     let streams: Vec<String> =
-        shared.checked(&up, read.arg(shared.keys.index(partition, tag)).query_async(&mut up.commands.clone()).await)?;
+        link.checked(&up, read.arg(shared.keys.index(partition, tag)).query_async(&mut up.commands.clone()).await)?;
     for topic in streams.iter().filter_map(|stream| shared.keys.topic_of(stream)) {
         let members = table(shared, &topic)
             .await?

@@ -21,7 +21,7 @@ fn what_one_node_takes_the_other_has() {
     assert_eq!(published.status, 200, "{published:?}");
     let history = http::get_with(nodes[1].address("edge_url"), "/v1/channels/hello/messages", &headers[..1]);
     assert!(history.status == 200 && history.body.contains("over Redis"), "{history:?}");
-    assert_eq!(redis.command(&["HLEN", "pealnodes"]), "2", "each has a number of its own");
+    assert_eq!(redis.command(&["HLEN", "peal{0}nodes"]), "2", "each has a number of its own");
     wait_until("both stand on the server", || redis.command(&["CLIENT", "LIST", "TYPE", "pubsub"]).lines().count() >= 2);
 }
 

@@ -84,9 +84,9 @@ async fn a_rule_that_asks_for_a_replica_tells_what_none_confirmed_and_the_repeat
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_stops_gives_its_lease_back() {
     let Fleet { redis, nodes: [first, second] } = Fleet::start().await;
-    assert_eq!(redis.command(&["HLEN", "pealnodes"]), "2");
+    assert_eq!(redis.command(&["HLEN", "peal{0}nodes"]), "2");
     second.stop().await;
-    assert_eq!(redis.command(&["HLEN", "pealnodes"]), "1");
+    assert_eq!(redis.command(&["HLEN", "peal{0}nodes"]), "1");
     first.stop().await;
-    wait_until("nobody holds one", || redis.command(&["HLEN", "pealnodes"]) == "0");
+    wait_until("nobody holds one", || redis.command(&["HLEN", "peal{0}nodes"]) == "0");
 }

@@ -72,7 +72,7 @@ async fn nodes_have_different_numbers_and_a_number_outlives_a_flush() {
         brokers.push(opening.broker(Arc::<Received>::default()));
     }
     server.command(&["FLUSHALL"]);
-    wait_until("the leases are renewed", || server.command(&["HLEN", "pealnodes"]) == "3");
+    wait_until("the leases are renewed", || server.command(&["HLEN", "peal{0}nodes"]) == "3");
     let late = RedisBroker::open(options(&server)).await.expect("opens").node();
     assert!(numbers.insert(late));
 }
@@ -86,11 +86,11 @@ async fn two_nodes_that_claim_one_number_part_and_keep_their_members() {
         node.presence_update(presence(&topic, PresenceOp::Enter, user, slot as u32, "1")).await.expect("enters");
     }
     // A primary that had not heard of the first lease was promoted and gave its number to the second node.
-    let second = server.command(&["HGET", "pealnodes", "2"]);
-    server.command(&["HSET", "pealnodes", "1", &second]);
-    server.command(&["HDEL", "pealnodes", "2"]);
+    let second = server.command(&["HGET", "peal{0}nodes", "2"]);
+    server.command(&["HSET", "peal{0}nodes", "1", &second]);
+    server.command(&["HDEL", "peal{0}nodes", "2"]);
     wait_until("each has a lease of its own", || {
-        let leases = server.command(&["HGETALL", "pealnodes"]);
+        let leases = server.command(&["HGETALL", "peal{0}nodes"]);
         let tags: BTreeSet<_> = leases.lines().filter_map(|line| line.split_once(' ')).map(|(tag, _)| tag.to_owned()).collect();
         tags.len() == 2
     });
@@ -98,7 +98,7 @@ async fn two_nodes_that_claim_one_number_part_and_keep_their_members() {
         users_become(node, &topic, &["ada", "bob"]).await;
     }
     let late = RedisBroker::open(options(&server)).await.expect("opens").node();
-    assert!(server.command(&["HLEN", "pealnodes"]).parse::<u16>().expect("a number") >= late.min(3), "{late} is a number of its own");
+    assert!(server.command(&["HLEN", "peal{0}nodes"]).parse::<u16>().expect("a number") >= late.min(3), "{late} is a number of its own");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,9 +107,9 @@ async fn a_node_that_stops_cleanly_gives_its_number_back_at_once() {
     let mut long = options(&server);
     long.lease = std::time::Duration::from_secs(3_600);
     let node = RedisBroker::open(long.clone()).await.expect("opens").broker(Arc::<Received>::default());
-    assert_eq!(server.command(&["HLEN", "pealnodes"]), "1");
+    assert_eq!(server.command(&["HLEN", "peal{0}nodes"]), "1");
     node.close().await;
-    assert_eq!(server.command(&["HLEN", "pealnodes"]), "0", "it had no members");
+    assert_eq!(server.command(&["HLEN", "peal{0}nodes"]), "0", "it had no members");
 
     let survivor = open(&server, Arc::default()).await;
     let node = RedisBroker::open(long).await.expect("opens").broker(Arc::<Received>::default());
@@ -119,7 +119,7 @@ async fn a_node_that_stops_cleanly_gives_its_number_back_at_once() {
     node.close().await;
     assert_eq!(users(&survivor, &topic).await, ["ada"], "its clients may come back elsewhere first");
     users_become(&survivor, &topic, &[]).await;
-    wait_until("its number is free", || server.command(&["HLEN", "pealnodes"]) == "1");
+    wait_until("its number is free", || server.command(&["HLEN", "peal{0}nodes"]) == "1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,7 +145,7 @@ async fn members_of_a_dead_node_leave_and_others_stay() {
     }
     left.sort();
     assert_eq!(left, [("ada".to_owned(), false), ("bob".to_owned(), true)]);
-    wait_until("its number is free again", || server.command(&["HLEN", "pealnodes"]) == "1");
+    wait_until("its number is free again", || server.command(&["HLEN", "peal{0}nodes"]) == "1");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -82,7 +82,7 @@ async fn what_no_digest_tells_is_found_by_comparing_heads() {
     let topics: Vec<_> = (0..300).map(|_| fresh_topic()).collect();
     listener.attach(topics.clone()).await.expect("attached");
     // The digest is lost as well, as if its node had died first.
-    way.loses(&["swallowed", "pealdigest"]);
+    way.loses(&["swallowed", "}digest"]);
     publisher.publish(vec![publish(&topics[7], "swallowed"), publish(&topics[8], "arrives")]).await.remove(0).expect("accepted");
     assert_eq!(received.next_id().await, "arrives");
     assert_eq!(received.interruption_of().await, [topics[7].clone()]);
