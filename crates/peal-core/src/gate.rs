@@ -130,7 +130,12 @@ impl Gate {
             let _ = self.whole_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |whole_us| Some(scaled(whole_us)));
         }
         self.connections_elsewhere.store(elsewhere.open, Ordering::Relaxed);
-        self.fan_out.set_elsewhere(elsewhere.debt);
+        self.set_debt_elsewhere(elsewhere.debt);
+    }
+
+    /// Another node refuses the app's publishers, since it owes this much; 0 is no other.
+    pub fn set_debt_elsewhere(&self, debt: u64) {
+        self.fan_out.set_elsewhere(debt);
     }
 
     /// A core has one more fan-out to hand out to the app's subscribers: its cost in bytes of [`DELIVERY_COST`] and payload for each delivery.

@@ -66,6 +66,11 @@ impl Report {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
+    /// Apps whose publishers the node refuses, with what it owes their subscribers.
+    pub fn debts(&self) -> impl Iterator<Item = (AppId, u64)> {
+        self.0.iter().filter(|(_, demand)| demand.debt > 0).map(|(app, demand)| (*app, demand.debt))
+    }
+
     /// `None` if it is none: of another version, perhaps.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {

@@ -22,11 +22,16 @@ impl Shares {
         Self { directory, others: Others::default() }
     }
 
-    /// Another node's probe has come.
+    /// Another node's probe has come. A backlog holds at once, so that it is known everywhere within a period; the rest waits for the next tick.
     pub(crate) fn hear(&mut self, now: Now, node: &Arc<str>, probe: &Bytes) {
-        if let Some(report) = Report::decode(probe) {
-            self.others.hear(now.mono_ms, node, report);
+        let Some(report) = Report::decode(probe) else { return };
+        let directory = self.directory.current();
+        for (app, debt) in report.debts() {
+            if let Some(gate) = directory.gate(app) {
+                gate.set_debt_elsewhere(debt);
+            }
         }
+        self.others.hear(now.mono_ms, node, report);
     }
 
     /// A period is over: sets this node's part of every limit, and answers what the others are to know.

@@ -1,8 +1,13 @@
 //! An app's limits are those of the whole fleet, not of each node.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use peal_broker::{Broker, Inbox, RedisBroker, RedisOptions};
+use peal_core::exchange::{Delivery, Publish};
 use peal_core::limit::Limits;
+use peal_core::share::{Demand, Report};
+use peal_core::{AppId, Draft, Durability, PublicationKind, Retention, Topic};
 use peal_store::AppSettings;
 
 use crate::changes::owner;
@@ -106,5 +111,57 @@ async fn connections_to_all_nodes_count_against_one_limit() {
         })
         .await,
     );
+    fleet.stop().await;
+}
+
+/// A node that only speaks.
+#[derive(Debug)]
+struct Deaf;
+
+impl Inbox for Deaf {
+    fn deliver(&self, _: Vec<Delivery>) {}
+    fn interrupted(&self, _: Vec<Topic>) {}
+}
+
+/// Tells the fleet what a node owes the app's subscribers, as the probe of every node does.
+async fn tell(node: &RedisBroker, number: u32, debt: u64) {
+    let report = Report::new(vec![(APP.id.parse().expect("digits"), Demand { debt, ..Demand::default() })]);
+    let draft = Draft {
+        id: format!("probe-{number}").parse().expect("an id"),
+        idempotent: false,
+        origin: None,
+        client_id: Some("the-node-that-is-behind".into()),
+        ephemeral: false,
+        client_event: false,
+        kind: PublicationKind::Control(report.encode().into()),
+    };
+    let topic = Topic::control(AppId::new(AppId::MAX).expect("an id"));
+    let retention = Retention { count: 1, ttl_ms: 60_000 };
+    let published = node.publish(vec![Publish { topic, draft, retention, durability: Durability::Fast }]).await;
+    assert!(published.iter().all(Result::is_ok), "{published:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backlog_on_one_node_refuses_publishers_on_the_others() {
+    let fleet = Fleet::start().await;
+    let options = RedisOptions::new(&fleet.redis.url()).expect("a URL");
+    let behind = RedisBroker::open(options).await.expect("opens").broker(Arc::new(Deaf));
+    tell(&behind, 1, 1 << 40).await;
+    for node in &fleet.nodes {
+        let answer = within(async {
+            loop {
+                let answer = node.trigger(&APP, "room", "said", "x").await;
+                if answer.status != 200 {
+                    break answer;
+                }
+            }
+        })
+        .await;
+        answer.refused(429, "fan_out_behind");
+    }
+    tell(&behind, 2, 0).await;
+    for node in &fleet.nodes {
+        within(async { while node.trigger(&APP, "room", "said", "x").await.status != 200 {} }).await;
+    }
     fleet.stop().await;
 }
