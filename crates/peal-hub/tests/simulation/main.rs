@@ -12,6 +12,7 @@
 //! - a history trimmed while it is read: let `catch_up::take_page` pass over `Trimmed`: "silent gap";
 //! - members after a failover: let `enter_again` do nothing: "has entered, but the members are";
 //! - a slow reader: let a subscription whose queue is full count as caught up: "silent gap", "never arrived";
+//! - members of lost connections (`world/graces`): let them go at once, or after twice their grace: "does not keep a grace";
 //! - a cached event before a lost tail: let `CatchUp::cached` begin at the event: "is Off although all is well again".
 //!
 //! Where things are: `broker` is the model and the truth, `client` plays the protocols, `view` judges, `world` is time and everything between

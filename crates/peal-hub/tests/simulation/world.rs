@@ -5,6 +5,7 @@
 
 mod end;
 mod faults;
+mod graces;
 mod link;
 mod nodes;
 mod sockets;
@@ -57,6 +58,7 @@ struct Node {
     /// Whose connections they are, from accepting to `closed`.
     routes: BTreeMap<Handle, Route>,
     flushing: BTreeSet<Handle>,
+    graces: graces::Graces,
     /// A slice of fan-out is scheduled.
     working: bool,
 }
@@ -226,6 +228,7 @@ impl World {
             missed_ms: None,
             routes: BTreeMap::new(),
             flushing: BTreeSet::new(),
+            graces: graces::Graces::default(),
             working: false,
         }
     }

@@ -12,6 +12,7 @@ use super::{Event, Phase, World};
 impl World {
     /// Requests of one hub reach the broker in order.
     pub(super) fn carry_up(&mut self, hub: usize, action: Action) {
+        self.member_changes(hub, &action);
         let at = self.nodes[hub].up_ms.max(self.now_ms + self.latency());
         self.nodes[hub].up_ms = at;
         let life = self.nodes[hub].life;
@@ -126,6 +127,7 @@ impl World {
         if let BrokerEvent::Attached { topic, result: Ok(_) } = &event {
             self.nodes[hub].hears_commands |= topic.lane == Lane::Control;
         }
+        self.member_answered(hub, &event);
         let now = self.now(hub);
         self.nodes[hub].hub.broker(now, event);
         self.settle(hub);

@@ -89,6 +89,7 @@ impl World {
         let Some(route) = self.nodes[hub].routes.remove(&handle) else { return };
         let now = self.now(hub);
         self.trace.note(self.now_ms, || format!("hub {hub} closes {handle:?} of client {}", route.client));
+        self.member_is_lost(hub, handle, route.client);
         self.nodes[hub].hub.closed(now, handle);
         self.settle(hub);
         self.end_route(route);
