@@ -56,6 +56,17 @@ async fn out_of_memory_makes_every_partition_unready() {
     becomes(&broker, "ready again", <[String]>::is_empty).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_is_gone_is_named_once_and_not_for_each_of_its_partitions() {
+    let mut server = RedisServer::start();
+    let broker = open(&server, Arc::default()).await;
+    becomes(&broker, "ready", <[String]>::is_empty).await;
+    server.kill();
+    becomes(&broker, "it is named", |reasons| matches!(reasons, [why] if why.starts_with("Redis: "))).await;
+    server.restart();
+    becomes(&broker, "ready again", <[String]>::is_empty).await;
+}
+
 /// Nothing is wrong but that nothing arrives: the connections are made anew, and the node is not ready until something does.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscriber_connection_that_is_silently_deaf_makes_the_node_unready_until_it_hears_again() {
