@@ -28,7 +28,11 @@ fn a_server_is_as_it_was_once_everybody_has_left() {
     }
     assert!(report["done"]["seen"]["resumed"].as_u64().unwrap() >= 10, "{report}");
     let during = &report["samples"][1];
-    for what in ["heap_bytes", "held_bytes", "pss_bytes", "tasks", "files", "connections", "subscriptions", "topics", "members"] {
+    for what in ["heap_bytes", "tasks", "files", "connections", "subscriptions", "topics", "members"] {
         assert!(during[what].as_u64().unwrap() > report["before"][what].as_u64().unwrap(), "{what} is not measured: {report}");
+    }
+    // These may fall: what is shared with another process counts in part, and the allocator gives back.
+    for what in ["held_bytes", "pss_bytes"] {
+        assert!(during[what].as_u64().unwrap() > 1_000_000, "{what} is not measured: {report}");
     }
 }
