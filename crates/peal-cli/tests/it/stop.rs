@@ -15,11 +15,21 @@ fn each_signal_stops_postgres_too() {
         let postmaster = home.postmaster().unwrap();
         assert!(home.data().join("ready.json").exists());
         peal.signal(signal);
+        if signal == Signal::HUP && hang_up_is_ignored() {
+            // These tests run under nohup, and so does the server: it goes on. Had it begun to stop, this would be the second signal.
+            peal.signal(Signal::TERM);
+        }
         assert!(peal.wait().success(), "{}", peal.stderr());
         assert!(!is_alive(postmaster), "Postgres still runs after {signal:?}");
         assert!(!home.database().join("socket/.s.PGSQL.5432").exists());
         assert!(!home.data().join("ready.json").exists(), "a stopped server is not ready");
     }
+}
+
+fn hang_up_is_ignored() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap().trim();
+    u64::from_str_radix(ignored, 16).unwrap() & 1 != 0
 }
 
 #[test]
