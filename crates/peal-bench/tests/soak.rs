@@ -1,27 +1,15 @@
 //! The soak, short: every kind of client comes and goes, nothing is lost or doubled, and the server is afterwards as it was. Whether memory
 //! grows is for the hour to tell.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+mod support;
 
 use serde_json::Value;
 
-const BENCH: &str = env!("CARGO_BIN_EXE_peal-bench");
-
-/// The server that the check runner built, else the one beside the benchmark.
-fn peal() -> PathBuf {
-    std::env::var_os("PEAL_BIN").map_or_else(|| Path::new(BENCH).with_file_name("peal"), PathBuf::from)
-}
+use support::bench;
 
 #[test]
 fn a_server_is_as_it_was_once_everybody_has_left() {
-    assert!(peal().exists(), "{} is missing: cargo build --bin peal", peal().display());
-    let mut command = Command::new(BENCH);
-    command.args(["soak", "--json", "--minutes", "0.35", "--every", "2", "--clients", "60", "--peal"]).arg(peal());
-    let output = command.output().unwrap();
-    let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-    assert!(output.status.success(), "{stdout}\n{stderr}");
-    let report: Value = serde_json::from_str(&stdout).unwrap();
+    let report: Value = serde_json::from_str(&bench("soak", &["--minutes", "0.35", "--every", "2", "--clients", "60"])).unwrap();
     assert_eq!(report["wrong"], Value::Array(Vec::new()));
     for (what, at_least) in [("visits", 40), ("cuts", 20), ("published", 100), ("flooded", 100), ("history_pages", 5), ("received", 100)] {
         assert!(report["done"][what].as_u64().unwrap() >= at_least, "{what}: {report}");

@@ -47,16 +47,12 @@ impl FanOutDebt {
         }
     }
 
-    pub(crate) fn get(&self) -> u64 {
-        self.debt.load(Ordering::Relaxed)
-    }
-
     pub(crate) fn is_paced(&self) -> bool {
         self.is_behind(DEBT_PACED)
     }
 
     fn is_behind(&self, debt: u64) -> bool {
-        self.get() >= debt && self.waiting.load(Ordering::Relaxed) >= FEW
+        self.debt.load(Ordering::Relaxed) >= debt && self.waiting.load(Ordering::Relaxed) >= FEW
     }
 
     /// Resolves when publishers need not wait, or did not have to since this was asked.
@@ -70,7 +66,7 @@ impl FanOutDebt {
 
     /// What is owed, if it is so much that publishers are refused; else 0.
     pub(crate) fn refusing(&self) -> u64 {
-        if self.is_behind(DEBT_MAX) { self.get() } else { 0 }
+        if self.is_behind(DEBT_MAX) { self.debt.load(Ordering::Relaxed) } else { 0 }
     }
 
     pub(crate) fn set_elsewhere(&self, debt: u64) {

@@ -148,12 +148,6 @@ impl Gate {
         self.fan_out.pay(cost, fan_outs);
     }
 
-    /// What all cores owe.
-    #[must_use]
-    pub fn fan_out_debt(&self) -> u64 {
-        self.fan_out.get()
-    }
-
     /// Whether cores are so far behind that publishers are answered later.
     #[must_use]
     pub fn is_paced(&self) -> bool {

@@ -13,19 +13,19 @@
 mod calls;
 mod direct;
 mod inbox;
+mod probe;
 mod reads;
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use peal_broker::Broker;
-use peal_core::exchange::{BATCH_MAX, BrokerError, Delivery, HistoryPage, HistoryQuery, PresenceMembers, Publish, Published};
+use peal_core::exchange::{BATCH_MAX, BrokerError, HistoryPage, HistoryQuery, PresenceMembers, Publish, Published};
 use peal_core::usage::{Charge, Collected, Counters, Transport};
-use peal_core::{AppId, ChannelName, Draft, Durability, Message, PublicationKind, Retention, Topic};
+use peal_core::{ChannelName, Message, PublicationKind, Topic};
 use peal_hub::{Action, BrokerEvent};
 use prometheus::IntCounter;
 use rustc_hash::FxHashMap;
@@ -38,19 +38,14 @@ use crate::usage::Payer;
 use calls::{Call, Done};
 use direct::{Direct, DirectTo};
 pub use inbox::MuxInbox;
+use probe::Probe;
+pub(crate) use probe::probe_topic;
 use reads::{Read, Reads, Waiter};
 
 /// Messages (each a batch) from all cores and request handlers; senders wait when it is full.
 const INBOX: usize = 1024;
 /// The mux looks at this many queued messages before it publishes what they ask for, so that publishes form batches.
 const GATHER: usize = 64;
-/// How often a probe goes through the broker. It carries this node's report to the others.
-const PROBE_EVERY: Duration = Duration::from_millis(peal_core::share::PERIOD_MS);
-
-/// The app of the probe topic: the one id that is never given out.
-pub(crate) fn probe_topic() -> Topic {
-    Topic::control(AppId::new(AppId::MAX).expect("the largest app id is valid"))
-}
 
 /// What the mux is asked.
 pub(crate) enum ToMux {
@@ -155,11 +150,7 @@ pub(crate) struct Mux<B> {
     /// Batches of request handlers, each with the results so far.
     rest: FxHashMap<u64, RestBatch>,
     rest_count: u64,
-    probe: u64,
-    probe_attached: bool,
-    /// Tells this node's probes from those of others.
-    tag: Arc<str>,
-    shares: Shares,
+    probe: Probe,
     clock: Clock,
     counters: Counters,
     /// What the broker was asked, not what was answered by the same question of another.
@@ -242,10 +233,7 @@ impl<B: Broker> Mux<B> {
             reads: Reads::default(),
             rest: HashMap::default(),
             rest_count: 0,
-            probe: 0,
-            probe_attached: false,
-            tag: format!("{:016x}", rand::random::<u64>()).into(),
-            shares,
+            probe: Probe::new(shares),
             clock,
             counters: Counters::default(),
             history_reads,
@@ -256,7 +244,7 @@ impl<B: Broker> Mux<B> {
     pub(crate) async fn run(mut self) {
         let everyone = (0..self.cores.len()).fold(0, |mask, core| mask | 1 << core);
         self.interest.insert(probe_topic(), everyone);
-        let mut probes = tokio::time::interval(PROBE_EVERY);
+        let mut probes = tokio::time::interval(probe::EVERY);
         let inbox = Arc::clone(&self.inbox);
         loop {
             let mut round = Vec::new();
@@ -423,7 +411,7 @@ impl<B: Broker> Mux<B> {
                 for (topic, asker, result) in answers {
                     match asker {
                         Some(core) => self.outgoing[core].push(BrokerEvent::Attached { topic, result }),
-                        None => self.probe_attached = result.is_ok(),
+                        None => self.probe.is_attached = result.is_ok(),
                     }
                 }
             }
@@ -472,13 +460,10 @@ impl<B: Broker> Mux<B> {
     /// Gives what the broker delivered to each interested core's outgoing events.
     fn route(&mut self) {
         let (deliveries, interrupted) = self.inbox.take();
-        let probe = probe_topic();
         for delivery in deliveries {
             self.reads.changed(&delivery.topic);
             let mut mask = self.interest.get(&delivery.topic).copied().unwrap_or(0);
-            if delivery.topic == probe && delivery.publication.client_id.as_ref() != Some(&self.tag) {
-                // Another node's probe says nothing about this one's health.
-                self.hear_probe(&delivery);
+            if self.probe.hear(self.clock, &delivery) {
                 continue;
             }
             while mask != 0 {
@@ -497,12 +482,6 @@ impl<B: Broker> Mux<B> {
         }
     }
 
-    fn hear_probe(&mut self, delivery: &Delivery) {
-        if let (Some(node), PublicationKind::Control(report)) = (&delivery.publication.client_id, &delivery.publication.kind) {
-            self.shares.hear(self.clock.now(), node, report);
-        }
-    }
-
     async fn send_outgoing(&mut self) {
         for (core, events) in self.outgoing.iter_mut().enumerate() {
             if !events.is_empty() {
@@ -512,23 +491,10 @@ impl<B: Broker> Mux<B> {
     }
 
     fn publish_probe(&mut self) {
-        if !self.probe_attached {
+        if !self.probe.is_attached {
             self.attaches.push((probe_topic(), None));
             self.call_attaches();
         }
-        self.probe += 1;
-        let id = format!("probe-{}", self.probe).parse().expect("a probe's id is a valid message id");
-        let report = self.shares.tick(self.clock.now());
-        let draft = Draft {
-            id,
-            idempotent: false,
-            origin: None,
-            client_id: Some(Arc::clone(&self.tag)),
-            ephemeral: false,
-            client_event: false,
-            kind: PublicationKind::Control(report),
-        };
-        let (retention, durability) = (Retention { count: 1, ttl_ms: 60_000 }, Durability::Fast);
-        self.publishes.push((Publish { topic: probe_topic(), draft, retention, durability }, Asker::Probe));
+        self.publishes.push((self.probe.next(self.clock.now()), Asker::Probe));
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod cors;
 pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod native;
+pub(crate) mod publish;
 pub(crate) mod pusher;
 pub(crate) mod queries;
 pub(crate) mod route;
@@ -234,7 +235,7 @@ async fn method_not_allowed(State(node): State<SharedNode>, method: Method, uri:
 
 /// Turns a handler's refusal into its answer; counts and logs it under the id that the answer carries.
 pub(crate) fn refused(node: &SharedNode, refusal: &Refusal) -> Response<Body> {
-    let request_id = pusher::new_uuid(node.now()).simple().to_string();
+    let request_id = publish::new_uuid(node.now()).simple().to_string();
     let info = refusal.code.info();
     node.stats.refusals.with_label_values(&[info.name]).inc();
     if info.http_status >= 500 {

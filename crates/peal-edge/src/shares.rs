@@ -11,6 +11,8 @@ use peal_core::share::{Others, Report};
 
 use crate::directory::DirectoryHandle;
 
+const PERIOD_S: u32 = (peal_core::share::PERIOD_MS / 1_000) as u32;
+
 #[derive(Debug)]
 pub(crate) struct Shares {
     directory: DirectoryHandle,
@@ -54,5 +56,3 @@ impl Shares {
         Report::new(matters).encode().into()
     }
 }
-
-const PERIOD_S: u32 = (peal_core::share::PERIOD_MS / 1_000) as u32;

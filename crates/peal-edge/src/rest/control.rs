@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::auth::{self, Caller};
 use super::clients::connection_of;
-use super::pusher::{broker_refusal, new_message_id};
+use super::publish::{broker_refusal, new_message_id};
 use super::{Answer, Call, json, refused};
 use crate::node::SharedNode;
 

@@ -12,7 +12,7 @@ use peal_wire::native::rest::{
 };
 
 use super::auth::{self, Caller};
-use super::pusher::{admit, broker_refusal, new_message_id, peek, publish_paced, rule_size};
+use super::publish::{Publisher, broker_refusal, new_message_id, rule_size};
 use super::{Answer, Call, json, query_pairs, refused};
 use crate::node::SharedNode;
 use crate::usage::local;
@@ -20,17 +20,17 @@ use crate::usage::local;
 /// `POST /v1/channels/{channel}/messages`: one message or an array of them.
 pub(crate) async fn publish(node: &SharedNode, channel: &str, call: &Call) -> Answer {
     let caller = auth::native(node, call).await?;
-    peek(node, &caller)?;
+    let publisher = Publisher::of(node, &caller)?;
     let channel = ChannelName::parse(channel)?;
     caller.require(Operation::Publish, &channel)?;
     let body = decode_publish(&call.body, caller.app.limits.message_bytes as usize)?;
     for message in &body.messages {
         rule_size(&caller.app, &channel, &message.message)?;
     }
-    admit(node, &caller, body.messages.len())?;
+    publisher.admit(body.messages.len())?;
     let now = node.now();
     let drafts = body.messages.into_iter().map(|message| draft(&caller, &channel, message, now)).collect();
-    let results = publish_paced(node, &caller, drafts, Protocol::Native).await;
+    let results = publisher.publish(drafts, Protocol::Native).await;
     let results: Vec<_> = results.into_iter().map(|result| result.map_err(|error| broker_refusal(&error))).collect();
     if body.batch {
         // An item that failed answers for itself: the others are published.

@@ -12,7 +12,7 @@ use peal_core::{App, ChannelName, Data, ErrorCode, Operation, Refusal, Topic};
 use peal_hub::Occupancy;
 use peal_wire::pusher::rest::{Attributes, CacheEntry, Info, encode_channel, encode_channels, encode_users};
 
-use super::pusher::broker_refusal;
+use super::publish::broker_refusal;
 use super::{Answer, Call, auth, json, query_parameter, refused};
 use crate::node::SharedNode;
 

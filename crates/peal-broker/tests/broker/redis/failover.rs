@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use peal_broker::{Broker, RedisBroker};
+use peal_broker::{Broker, RedisBroker, RedisOptions};
 use peal_core::exchange::{BrokerError, Continuity, Direction, HistoryPage, HistoryQuery, Publish};
 use peal_core::{Position, Topic};
 use peal_testkit::redis::{RedisServer, wait_until};
@@ -12,12 +12,12 @@ use peal_testkit::redis::{RedisServer, wait_until};
 use super::{open, options_for};
 use crate::support::*;
 
-pub(super) async fn once(broker: &RedisBroker, publish: Publish) -> Result<Position, BrokerError> {
+async fn once(broker: &RedisBroker, publish: Publish) -> Result<Position, BrokerError> {
     broker.publish(vec![publish]).await.remove(0).map(|published| published.position.expect("kept"))
 }
 
 /// As a publisher does that is told to come back: the same id until it is accepted.
-pub(super) async fn until_accepted(broker: &RedisBroker, topic: &Topic, text: &str) -> Position {
+async fn until_accepted(broker: &RedisBroker, topic: &Topic, text: &str) -> Position {
     within(async {
         loop {
             if let Ok(position) = once(broker, idempotent(topic, text)).await {
@@ -33,7 +33,7 @@ async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), future).await.expect("this takes no 20 seconds")
 }
 
-pub(super) async fn attach(broker: &RedisBroker, topic: &Topic) -> Position {
+async fn attach(broker: &RedisBroker, topic: &Topic) -> Position {
     within(async {
         loop {
             if let Ok(heads) = broker.attach(vec![topic.clone()]).await {
@@ -55,7 +55,7 @@ async fn newest(broker: &RedisBroker, topic: &Topic) -> HistoryPage {
     broker.history(query).await.expect("read")
 }
 
-pub(super) fn inbox() -> Arc<Received> {
+fn inbox() -> Arc<Received> {
     Arc::default()
 }
 
@@ -240,12 +240,8 @@ async fn a_lagging_replica_is_promoted_and_who_missed_the_lost_tail_is_told_its_
     assert_eq!(resume(&other, &topic, at[0]).await, (Continuity::Complete, vec!["2".into(), "3".into()]));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sentinels_name_the_primary_and_its_successor() {
-    let mut primary = RedisServer::start();
-    let replica = RedisServer::start_replica_of(&primary);
-    let sentinel = RedisServer::start_sentinel(&primary, "main");
-    let options = options_for(&format!("redis+sentinel://127.0.0.1:{}/main", sentinel.port()));
+/// What Sentinels name is used until it dies, and then what they name in its place.
+pub(super) async fn follows_a_failover(options: RedisOptions, primary: &mut RedisServer, replica: &RedisServer) -> RedisBroker {
     let received = inbox();
     let topic = fresh_topic();
     let broker = RedisBroker::open(options).await.expect("opens").broker(Arc::<Received>::clone(&received));
@@ -259,4 +255,14 @@ async fn sentinels_name_the_primary_and_its_successor() {
     assert!(next.era > first.era);
     assert_eq!(received.next_id().await, "b");
     assert_eq!(resume(&broker, &topic, first).await, (Continuity::Complete, vec!["b".into()]));
+    broker
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sentinels_name_the_primary_and_its_successor() {
+    let mut primary = RedisServer::start();
+    let replica = RedisServer::start_replica_of(&primary);
+    let sentinel = RedisServer::start_sentinel(&primary, "main");
+    let options = options_for(&format!("redis+sentinel://127.0.0.1:{}/main", sentinel.port()));
+    follows_a_failover(options, &mut primary, &replica).await;
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use peal_broker::{Broker, RedisBroker, RedisOptions};
 use peal_core::Durability;
 use peal_core::exchange::BrokerError;
-use peal_testkit::redis::{RedisServer, wait_until};
+use peal_testkit::redis::RedisServer;
 
-use super::failover::{attach, inbox, once, until_accepted};
+use super::failover::follows_a_failover;
 use super::suited;
 use crate::support::*;
 
@@ -40,18 +40,7 @@ async fn sentinels_are_asked_over_tls_and_name_servers_that_are_reached_over_tls
     let (_sentinel, sentinel_tls) = RedisServer::start_sentinel_over_tls(&tls, "main");
     let url = format!("rediss+sentinel://localhost:{}/main", sentinel_tls.port);
     let options = suited(RedisOptions::trusting(&url, Some(tls.authorities.clone())).expect("a URL"));
-    let received = inbox();
-    let topic = fresh_topic();
-    let broker = RedisBroker::open(options).await.expect("opens").broker(Arc::<Received>::clone(&received));
-    attach(&broker, &topic).await;
-    let first = once(&broker, publish(&topic, "a")).await.expect("accepted");
-    assert_eq!(received.next_id().await, "a");
-    wait_until("the replica has it", || replica.command(&["KEYS", "peal{*}s*"]).contains('s'));
-    primary.kill();
-    received.interruption().await;
-    let next = until_accepted(&broker, &topic, "b").await;
-    assert!(next.era > first.era);
-    assert_eq!(received.next_id().await, "b");
+    let _broker = follows_a_failover(options, &mut primary, &replica).await;
     let clients = replica.command(&["CLIENT", "LIST"]);
     assert!(clients.contains(&format!("laddr=127.0.0.1:{}", replica_tls.port)), "{clients}");
 }
