@@ -52,6 +52,8 @@ impl Store {
         .fetch_all(&mut *txn)
         .await?;
         if marks.is_empty() {
+            // Not left to the pool, which would give the locks back a moment after the answer: whoever asks next would find the apps taken.
+            txn.rollback().await?;
             return Ok(RolledUp::default());
         }
         let (app_ids, hours): (Vec<i64>, Vec<OffsetDateTime>) = marks.iter().copied().unzip();
